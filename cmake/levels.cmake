@@ -1,0 +1,15 @@
+# Each kernel file is compiled for the level its name ends in, and only that file.
+function(vise_set_levels target)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(flags_avx2 -mavx2 -mfma -mf16c -mbmi2)
+    set(flags_avx512 ${flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+      -mprefer-vector-width=512)
+    set(levels avx2 avx512)
+  endif()
+  foreach(level IN LISTS levels)
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/native/kernels/*_${level}.c)
+    set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${flags_${level}}")
+    string(TOUPPER ${level} upper)
+    target_compile_definitions(${target} PUBLIC VISE_HAVE_${upper}=1)
+  endforeach()
+endfunction()

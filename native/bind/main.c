@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bind/main.c -- the program: a Lua state with vise.native inside, handed to vise.cli.
+ *
+ * Its Lua files are looked for beside the program (installed: ../share/lua/5.4) and then in the source
+ * tree it was built from. SIGINT raises the cancel flag of the kernels; a hook turns it into an error
+ * between Lua instructions; the third one ends the program at once.
+ */
+#include "bind/bind.h"
+#include "core/parallel.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int luaopen_vise_native(lua_State *L);
+
+static lua_State *main_state;
+static volatile sig_atomic_t n_interrupts;
+
+static void stop_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, "interrupted");
+}
+
+static void on_interrupt(int signal_number) {
+  (void)signal_number;
+  if (++n_interrupts >= 3) {
+    _exit(130);
+  }
+  vise_cancel();
+  lua_sethook(main_state, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* Put the folder that holds vise/init.lua in front of package.path; false if there is none. */
+static bool add_path(lua_State *L, const char *folder) {
+  lua_pushfstring(L, "%s/vise/init.lua", folder);
+  const bool is_there = access(lua_tostring(L, -1), R_OK) == 0;
+  lua_pop(L, 1);
+  if (is_there) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+  }
+  return is_there;
+}
+
+static int start(lua_State *L) {
+  char **argv = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_vise_native);
+  lua_setfield(L, -2, "vise.native");
+  lua_pop(L, 1);
+
+  char exe[PATH_MAX] = "";
+  const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  exe[n > 0 ? n : 0] = '\0';
+  char *slash = strrchr(exe, '/');
+  if (slash != NULL) {
+    *slash = '\0';
+  }
+  lua_pushfstring(L, "%s/../share/lua/5.4", exe);
+  if (!add_path(L, lua_tostring(L, -1)) && !add_path(L, VISE_SOURCE_DIR "/lua")) {
+    return luaL_error(L, "vise: its Lua files are neither in %s nor in %s", lua_tostring(L, -1),
+                      VISE_SOURCE_DIR "/lua");
+  }
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "vise.cli");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "main");
+  lua_newtable(L);
+  for (int i = 0; argv[i] != NULL; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_seti(L, -2, i);
+  }
+  lua_call(L, 1, 1); /* cli.main(arg) -> exit code */
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  (void)argc;
+  lua_State *L = luaL_newstate();
+  if (L == NULL) {
+    fputs("vise: out of memory\n", stderr);
+    return 1;
+  }
+  main_state = L;
+  signal(SIGPIPE, SIG_IGN);
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+  lua_pushcfunction(L, start);
+  lua_pushlightuserdata(L, argv);
+  int code = 1;
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+    code = (int)lua_tointeger(L, -1);
+  } else {
+    const char *message = lua_tostring(L, -1);
+    fprintf(stderr, "vise: %s\n", message == NULL ? "error without a message" : message);
+    code = n_interrupts > 0 ? 130 : 1;
+  }
+  lua_close(L);
+  return code;
+}

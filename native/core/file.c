@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/file.h"
+
+#include "core/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct vise_file_map {
+  atomic_int refs;
+  void *data; /* NULL when the file is empty */
+  size_t bytes;
+  char *path; /* owned */
+};
+
+static vise_status io_error(vise_err *err, const char *path, const char *doing) {
+  return vise_fail(err, VISE_EIO, "%s: cannot %s: %s", path, doing, strerror(errno));
+}
+
+/* Open a regular file for reading; a folder or a device gets a message of its own. */
+static vise_status open_regular(int *fd_out, size_t *bytes_out, const char *path, vise_err *err) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    return io_error(err, path, "open");
+  }
+  struct stat info;
+  if (fstat(fd, &info) != 0) {
+    const vise_status st = io_error(err, path, "stat");
+    close(fd);
+    return st;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    close(fd);
+    return vise_fail(err, VISE_EIO, "%s: is %s, expected a file", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+  }
+  *fd_out = fd;
+  *bytes_out = (size_t)info.st_size;
+  return VISE_OK;
+}
+
+vise_status vise_file_map_open(vise_file_map **out, const char *path, vise_err *err) {
+  *out = NULL;
+  int fd;
+  size_t bytes;
+  VISE_TRY(open_regular(&fd, &bytes, path, err));
+  void *data = bytes == 0 ? NULL : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) {
+    const vise_status st = io_error(err, path, "map");
+    close(fd);
+    return st;
+  }
+  close(fd);
+
+  void *map = NULL;
+  char *name = NULL;
+  vise_status st = vise_mem_alloc(&map, sizeof(vise_file_map), err);
+  if (st == VISE_OK) {
+    st = vise_mem_strdup(&name, path, strlen(path), err);
+  }
+  if (st != VISE_OK) {
+    vise_mem_free(map);
+    if (data != NULL) {
+      munmap(data, bytes);
+    }
+    return st;
+  }
+  *out = map;
+  **out = (vise_file_map){.refs = 1, .data = data, .bytes = bytes, .path = name};
+  return VISE_OK;
+}
+
+vise_file_map *vise_file_map_retain(vise_file_map *map) {
+  atomic_fetch_add(&map->refs, 1);
+  return map;
+}
+
+void vise_file_map_release(vise_file_map *map) {
+  if (map != NULL && atomic_fetch_sub(&map->refs, 1) == 1) {
+    if (map->data != NULL) {
+      munmap(map->data, map->bytes);
+    }
+    vise_mem_free(map->path);
+    vise_mem_free(map);
+  }
+}
+
+const uint8_t *vise_file_map_data(const vise_file_map *map) {
+  return map->data;
+}
+
+size_t vise_file_map_bytes(const vise_file_map *map) {
+  return map->bytes;
+}
+
+const char *vise_file_map_path(const vise_file_map *map) {
+  return map->path;
+}
+
+void vise_file_drop_pages(const void *data, size_t bytes) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t first = ((uintptr_t)data + page - 1) & ~(page - 1);
+  const uintptr_t last = ((uintptr_t)data + bytes) & ~(page - 1);
+  if (first < last) {
+    (void)madvise((void *)first, last - first, MADV_DONTNEED);
+  }
+}
+
+struct vise_file_writer {
+  int fd;
+  char *path, *temporary; /* owned */
+};
+
+static void writer_free(vise_file_writer *w) {
+  if (w->fd >= 0) {
+    close(w->fd);
+  }
+  vise_mem_free(w->path);
+  vise_mem_free(w->temporary);
+  vise_mem_free(w);
+}
+
+vise_status vise_file_writer_create(vise_file_writer **out, const char *path, vise_err *err) {
+  *out = NULL;
+  void *memory = NULL;
+  VISE_TRY(vise_mem_zalloc(&memory, sizeof(vise_file_writer), err));
+  vise_file_writer *w = memory;
+  w->fd = -1;
+  char suffix[48];
+  static atomic_int serial = 0;
+  const int n = snprintf(suffix, sizeof suffix, ".tmp-%ld-%d", (long)getpid(), serial++);
+  void *temporary = NULL;
+  vise_status st = vise_mem_strdup(&w->path, path, strlen(path), err);
+  if (st == VISE_OK) {
+    st = vise_mem_alloc(&temporary, strlen(path) + (size_t)n + 1, err);
+  }
+  if (st != VISE_OK) {
+    writer_free(w);
+    return st;
+  }
+  w->temporary = temporary;
+  memcpy(w->temporary, path, strlen(path));
+  memcpy(w->temporary + strlen(path), suffix, (size_t)n + 1);
+  w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (w->fd < 0) {
+    st = io_error(err, path, "create");
+    writer_free(w);
+    return st;
+  }
+  *out = w;
+  return VISE_OK;
+}
+
+vise_status vise_file_writer_write_at(vise_file_writer *w, uint64_t offset, const void *data,
+                                      size_t bytes, vise_err *err) {
+  const char *p = data;
+  while (bytes > 0) {
+    const ssize_t n = pwrite(w->fd, p, bytes, (off_t)offset);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return io_error(err, w->path, "write");
+    }
+    p += n;
+    offset += (uint64_t)n;
+    bytes -= (size_t)n;
+  }
+  return VISE_OK;
+}
+
+vise_status vise_file_writer_truncate(vise_file_writer *w, uint64_t bytes, vise_err *err) {
+  return ftruncate(w->fd, (off_t)bytes) == 0 ? VISE_OK : io_error(err, w->path, "truncate");
+}
+
+vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err) {
+  vise_status st = VISE_OK;
+  if (is_synced && fsync(w->fd) != 0) {
+    st = io_error(err, w->path, "flush");
+  } else if (close(w->fd) != 0) {
+    w->fd = -1;
+    st = io_error(err, w->path, "close");
+  } else {
+    w->fd = -1;
+    if (rename(w->temporary, w->path) != 0) {
+      st = io_error(err, w->path, "rename into place");
+    }
+  }
+  if (st != VISE_OK) {
+    unlink(w->temporary);
+  }
+  writer_free(w);
+  return st;
+}
+
+void vise_file_writer_abort(vise_file_writer *w) {
+  if (w != NULL) {
+    unlink(w->temporary);
+    writer_free(w);
+  }
+}
+
+vise_status vise_file_read(char **out, size_t *bytes_out, const char *path, size_t limit,
+                           vise_err *err) {
+  *out = NULL;
+  int fd;
+  size_t bytes;
+  VISE_TRY(open_regular(&fd, &bytes, path, err));
+  if (bytes > limit) {
+    close(fd);
+    return vise_fail(err, VISE_EFORMAT, "%s: has %zu bytes, expected at most %zu", path, bytes,
+                     limit);
+  }
+  void *buffer;
+  vise_status st = vise_mem_alloc(&buffer, bytes + 1, err);
+  if (st != VISE_OK) {
+    close(fd);
+    return st;
+  }
+  size_t got = 0;
+  while (got < bytes) {
+    const ssize_t n = read(fd, (char *)buffer + got, bytes - got);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      st = io_error(err, path, "read");
+      vise_mem_free(buffer);
+      close(fd);
+      return st;
+    }
+    if (n == 0) {
+      break; /* it shrank meanwhile: what is there is what we give */
+    }
+    got += (size_t)n;
+  }
+  close(fd);
+  *out = buffer;
+  (*out)[got] = '\0';
+  *bytes_out = got;
+  return VISE_OK;
+}
+
+vise_status vise_file_replace(const char *path, const void *data, size_t bytes, vise_err *err) {
+  vise_file_writer *w;
+  VISE_TRY(vise_file_writer_create(&w, path, err));
+  const vise_status st = vise_file_writer_write_at(w, 0, data, bytes, err);
+  if (st != VISE_OK) {
+    vise_file_writer_abort(w);
+    return st;
+  }
+  return vise_file_writer_commit(w, true, err);
+}
+
+vise_status vise_file_make_dirs(const char *path, vise_err *err) {
+  char *copy;
+  VISE_TRY(vise_mem_strdup(&copy, path, strlen(path), err));
+  vise_status st = VISE_OK;
+  for (char *p = copy + 1; st == VISE_OK && *copy != '\0'; p++) {
+    const char c = *p;
+    if (c == '/' || c == '\0') {
+      *p = '\0';
+      struct stat info;
+      if (mkdir(copy, 0777) != 0 &&
+          !(errno == EEXIST && stat(copy, &info) == 0 && S_ISDIR(info.st_mode))) {
+        st = io_error(err, copy, "make the folder");
+      }
+      *p = c;
+    }
+    if (c == '\0') {
+      break;
+    }
+  }
+  vise_mem_free(copy);
+  return st;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw) {
+  (void)info;
+  (void)type;
+  (void)ftw;
+  return remove(path);
+}
+
+vise_status vise_file_remove_tree(const char *path, vise_err *err) {
+  if (nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
+    return io_error(err, path, "remove");
+  }
+  return VISE_OK;
+}
+
+vise_status vise_file_rename(const char *from, const char *to, vise_err *err) {
+  if (rename(from, to) != 0) {
+    return vise_fail(err, VISE_EIO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
+  }
+  return VISE_OK;
+}

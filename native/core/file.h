@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core/file.h -- files as vise uses them: mapped for reading, replaced as a whole for writing.
+ *
+ * Every message starts with the path. All failures are VISE_EIO unless said.
+ */
+#ifndef VISE_CORE_FILE_H
+#define VISE_CORE_FILE_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A read-only mapping of a whole file, reference counted. */
+typedef struct vise_file_map vise_file_map;
+
+vise_status vise_file_map_open(vise_file_map **out, const char *path, vise_err *err) VISE_MUST_USE;
+vise_file_map *vise_file_map_retain(vise_file_map *map);
+void vise_file_map_release(vise_file_map *map); /* accepts NULL */
+const uint8_t *vise_file_map_data(const vise_file_map *map); /* borrowed from the map */
+size_t vise_file_map_bytes(const vise_file_map *map);
+const char *vise_file_map_path(const vise_file_map *map);
+
+/*
+ * Let go of the memory behind [data, data + bytes) of a mapping; it is read again when touched.
+ * Only whole pages inside the range are dropped. A hint: cannot fail, `data` may be on the heap's
+ * side only if the caller likes to lose it, so callers ask the storage first.
+ */
+void vise_file_drop_pages(const void *data, size_t bytes);
+
+/*
+ * A file that appears under its name complete or not at all: written beside it under a temporary
+ * name, flushed, then renamed. Writes may come from several threads at different offsets.
+ */
+typedef struct vise_file_writer vise_file_writer;
+
+vise_status
+vise_file_writer_create(vise_file_writer **out, const char *path, vise_err *err) VISE_MUST_USE;
+vise_status vise_file_writer_write_at(vise_file_writer *w, uint64_t offset, const void *data,
+                                      size_t bytes, vise_err *err) VISE_MUST_USE;
+vise_status vise_file_writer_truncate(vise_file_writer *w, uint64_t bytes, vise_err *err)
+    VISE_MUST_USE;
+
+/* fsync (unless `is_synced` is false), rename, free. On failure the temporary file is gone too. */
+vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err)
+    VISE_MUST_USE;
+void vise_file_writer_abort(vise_file_writer *w); /* remove the temporary file, free; accepts NULL */
+
+/* Read a whole file of at most `limit` bytes into owned memory, NUL-terminated. EFORMAT if longer. */
+vise_status vise_file_read(char **out, size_t *bytes_out, const char *path, size_t limit,
+                           vise_err *err) VISE_MUST_USE;
+
+/* Replace `path` as a whole by `bytes` of `data`, atomically. */
+vise_status vise_file_replace(const char *path, const void *data, size_t bytes, vise_err *err)
+    VISE_MUST_USE;
+
+vise_status vise_file_make_dirs(const char *path, vise_err *err) VISE_MUST_USE; /* mkdir -p */
+vise_status vise_file_remove_tree(const char *path, vise_err *err) VISE_MUST_USE; /* rm -r; no links followed */
+vise_status vise_file_rename(const char *from, const char *to, vise_err *err) VISE_MUST_USE;
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/hash.h"
+
+#include "core/mem.h"
+#include "core/parallel.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+void vise_sha256(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n) {
+  SHA256(data, n, out);
+}
+
+void vise_sha256_hex(char out[VISE_SHA256_HEX], const uint8_t digest[VISE_SHA256_BYTES]) {
+  static const char digits[] = "0123456789abcdef";
+  for (int i = 0; i < VISE_SHA256_BYTES; i++) {
+    out[2 * i] = digits[digest[i] >> 4];
+    out[2 * i + 1] = digits[digest[i] & 15];
+  }
+  out[2 * VISE_SHA256_BYTES] = '\0';
+}
+
+typedef struct leaves {
+  const uint8_t *data;
+  size_t n;
+  uint8_t *digests;
+} leaves;
+
+static void hash_leaves(void *arg, int64_t begin, int64_t end, int worker) {
+  (void)worker;
+  const leaves *l = arg;
+  for (int64_t i = begin; i < end; i++) {
+    const size_t at = (size_t)i * VISE_LEAF_BYTES;
+    const size_t left = l->n - at;
+    vise_sha256(l->digests + (size_t)i * VISE_SHA256_BYTES, l->data + at,
+                left < VISE_LEAF_BYTES ? left : VISE_LEAF_BYTES);
+  }
+}
+
+vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n,
+                             vise_err *err) {
+  const size_t n_leaves = n / VISE_LEAF_BYTES + (n % VISE_LEAF_BYTES != 0);
+  const size_t bytes = n_leaves * VISE_SHA256_BYTES;
+  void *digests;
+  VISE_TRY(vise_mem_alloc(&digests, bytes + 8, err));
+  leaves l = {data, n, digests};
+  const vise_status st = vise_parallel_for((int64_t)n_leaves, 1, hash_leaves, &l, err);
+  for (size_t i = 0; i < 8; i++) {
+    l.digests[bytes + i] = (uint8_t)((uint64_t)n >> (8 * i));
+  }
+  if (st == VISE_OK) {
+    vise_sha256(out, digests, bytes + 8);
+  }
+  vise_mem_free(digests);
+  return st;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/hash.h -- SHA-256 by libcrypto, which uses the CPU's instructions. */
+#ifndef VISE_CORE_HASH_H
+#define VISE_CORE_HASH_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { VISE_SHA256_BYTES = 32, VISE_SHA256_HEX = 65, VISE_LEAF_BYTES = 1 << 20 };
+
+void vise_sha256(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n);
+void vise_sha256_hex(char out[VISE_SHA256_HEX], const uint8_t digest[VISE_SHA256_BYTES]);
+
+/*
+ * The tree hash of `n` bytes: SHA-256 over the digests of its leaves of 1 MiB (the last may be
+ * short; no bytes have no leaves) followed by n as 8 little-endian bytes. Leaves run in parallel.
+ * Errors: VISE_ENOMEM, VISE_ECANCELLED.
+ */
+vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n,
+                             vise_err *err) VISE_MUST_USE;
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * format/format.h -- number formats: how a matrix of the kind 'quant' is coded into parts.
+ *
+ * A format is one descriptor in one file and one row in formats.def. `values` are its parameters,
+ * one double per row of `params`, checked by vise_format_check before anything else is called.
+ */
+#ifndef VISE_FORMAT_FORMAT_H
+#define VISE_FORMAT_FORMAT_H
+
+#include "core/param.h"
+#include "core/status.h"
+#include "tensor/dtype.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { VISE_FORMAT_PARTS = 6 };
+
+typedef struct vise_part_shape {
+  const char *name; /* static */
+  vise_dtype dtype;
+  int rank;
+  int64_t shape[2];
+} vise_part_shape;
+
+typedef struct vise_format vise_format;
+
+typedef struct vise_format_spec {
+  const vise_format *format;
+  int64_t m, k;
+  double values[VISE_PARAM_MAX];
+} vise_format_spec;
+
+struct vise_format {
+  const char *name;    /* "int" */
+  const char *summary; /* one line */
+  const char *source;  /* paper or document */
+  int version;         /* raised when encode's result changes */
+  const vise_param *params;
+
+  /* What `vise_param_check` cannot know: 7 bits, a block that does not divide k. */
+  vise_status (*check)(const vise_format_spec *s, vise_err *err);
+
+  /* The parts of W [m, k], in order; returns how many. The sum of their bytes is what is stored. */
+  int (*parts)(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]);
+
+  /* Rows that must be encoded by one call: 1, or m when they share something (per tensor). */
+  int64_t (*rows_together)(const vise_format_spec *s);
+
+  /*
+   * Encode rows row .. row + n_rows - 1 from w (stride ld, finite), into the parts' data (of the whole
+   * weight). importance: [k] >= 0 or NULL for equal. scratch: vise_format.scratch_bytes(s).
+   * Exact: the same codes at every CPU level. Cannot fail; called from several threads.
+   */
+  void (*encode)(const vise_format_spec *s, void *const *parts, const float *w, int64_t ld,
+                 int64_t row, int64_t n_rows, const float *importance, void *scratch);
+  size_t (*scratch_bytes)(const vise_format_spec *s);
+
+  /* out[i * ld + j] = value at [row + i, col + j]; col is a multiple of 256, as in linalg/gemm.h. */
+  void (*decode)(const vise_format_spec *s, const void *const *parts, int64_t row, int64_t n_rows,
+                 int64_t col, int64_t n_cols, float *out, int64_t ld);
+
+  /* A code pattern that no encoder writes and decode must not see: scales NaN or infinite, ... */
+  vise_status (*check_parts)(const vise_format_spec *s, const void *const *parts, vise_err *err);
+
+  void (*describe)(const vise_format_spec *s, char *out, size_t out_bytes); /* "int4/g64" */
+};
+
+/* Parameters in range, then the format's own check; messages begin with its name. */
+vise_status vise_format_check(const vise_format_spec *s, vise_err *err) VISE_MUST_USE;
+
+extern const vise_format *const vise_formats[]; /* ends with NULL */
+const vise_format *vise_format_find(const char *name);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/convert_levels.h"
+
+#include <immintrin.h>
+
+static void bf16_decode(float *out, const uint16_t *x, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m128i h = _mm_loadu_si128((const __m128i *)(const void *)(x + i));
+    const __m256i w = _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
+    _mm256_storeu_ps(out + i, _mm256_castsi256_ps(w));
+  }
+  for (; i < n; i++) {
+    out[i] = vise_bf16_to_f32(x[i]);
+  }
+}
+
+static void f16_decode(float *out, const uint16_t *x, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m128i h = _mm_loadu_si128((const __m128i *)(const void *)(x + i));
+    _mm256_storeu_ps(out + i, _mm256_cvtph_ps(h));
+  }
+  for (; i < n; i++) {
+    out[i] = vise_f16_to_f32(x[i]);
+  }
+}
+
+static int has_nonfinite(const float *x, int64_t n) {
+  const __m256i mask = _mm256_set1_epi32(0x7f800000);
+  __m256i bad = _mm256_setzero_si256();
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i u = _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
+    bad = _mm256_or_si256(bad, _mm256_cmpeq_epi32(_mm256_and_si256(u, mask), mask));
+  }
+  int found = _mm256_movemask_epi8(bad) != 0;
+  for (; i < n; i++) {
+    found |= !(x[i] - x[i] == 0.0f);
+  }
+  return found;
+}
+
+void vise_convert_fill_avx2(vise_convert_kernels *table) {
+  table->bf16_decode = bf16_decode;
+  table->f16_decode = f16_decode;
+  table->has_nonfinite = has_nonfinite;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tensor/storage.h"
+
+#include "core/mem.h"
+
+#include <stdatomic.h>
+
+struct vise_storage {
+  atomic_int refs;
+  void *data;
+  size_t bytes;
+  vise_file_map *map; /* retained; NULL when `data` is an owned heap block */
+};
+
+vise_status vise_storage_create(vise_storage **out, size_t bytes, vise_err *err) {
+  *out = NULL;
+  void *s, *data;
+  VISE_TRY(vise_mem_alloc(&s, sizeof(vise_storage), err));
+  const vise_status st = vise_mem_alloc(&data, bytes, err);
+  if (st != VISE_OK) {
+    vise_mem_free(s);
+    return st;
+  }
+  *out = s;
+  **out = (vise_storage){.refs = 1, .data = data, .bytes = bytes};
+  return VISE_OK;
+}
+
+vise_status vise_storage_map(vise_storage **out, vise_file_map *map, size_t offset, size_t bytes,
+                             vise_err *err) {
+  *out = NULL;
+  void *s;
+  VISE_TRY(vise_mem_alloc(&s, sizeof(vise_storage), err));
+  *out = s;
+  **out = (vise_storage){.refs = 1,
+                         .data = (void *)(uintptr_t)(vise_file_map_data(map) + offset),
+                         .bytes = bytes,
+                         .map = vise_file_map_retain(map)};
+  return VISE_OK;
+}
+
+vise_storage *vise_storage_retain(vise_storage *s) {
+  atomic_fetch_add(&s->refs, 1);
+  return s;
+}
+
+void vise_storage_release(vise_storage *s) {
+  if (s != NULL && atomic_fetch_sub(&s->refs, 1) == 1) {
+    if (s->map != NULL) {
+      vise_file_map_release(s->map);
+    } else {
+      vise_mem_free(s->data);
+    }
+    vise_mem_free(s);
+  }
+}
+
+void *vise_storage_data(const vise_storage *s) {
+  return s->data;
+}
+
+size_t vise_storage_bytes(const vise_storage *s) {
+  return s->bytes;
+}
+
+bool vise_storage_is_mapped(const vise_storage *s) {
+  return s->map != NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weight/quant.h -- the kind 'quant': parts in a number format. */
+#ifndef VISE_WEIGHT_QUANT_H
+#define VISE_WEIGHT_QUANT_H
+
+#include "format/format.h"
+#include "weight/weight.h"
+
+/*
+ * Encode `w` in the format of `spec` (its m and k are set here from w). Streams: decodes and encodes
+ * a few rows at a time in parallel, and lets go of mapped pages of a dense `w` as it goes.
+ * importance: [k] or NULL.
+ * Errors: EARG/ESHAPE from the format's check; ENUMERIC (NaN or infinity in w, row and column named);
+ *         ENOMEM; ECANCELLED.
+ */
+vise_status vise_weight_quantize(vise_weight **out, const vise_weight *w,
+                                 const vise_format_spec *spec, const float *importance,
+                                 vise_err *err) VISE_MUST_USE;
+
+/* NULL if `w` is of another kind; borrowed. */
+const vise_format_spec *vise_weight_quant_spec(const vise_weight *w);
+vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name); /* NULL if none */
+
+#endif

@@ -1,0 +1,46 @@
+---@meta
+-- vise.native.safetensors: files of named tensors, mapped for reading, replaced as a whole.
+
+---@class vise.Safetensors
+local File = {}
+
+---@return string[] names in the order of their bytes
+function File:names() end
+
+---@param name string
+---@return string|nil dtype "f32", "bf16", ...; nil if there is no such tensor
+---@return integer[]|string shape or the message
+---@return string? code
+function File:info(name) end
+
+--- A view of the mapped file, valid after the file is closed.
+---@param name string
+---@return vise.Tensor|nil tensor
+---@return string? message
+---@return string? code
+function File:tensor(name) end
+
+---@return table<string, string> metadata empty if the file has none
+function File:metadata() end
+
+function File:close() end
+
+local M = {}
+
+--- Map the file and check its whole table; its data is not touched.
+---@param path string
+---@return vise.Safetensors|nil file
+---@return string? message
+---@return string? code "io" or "format"
+function M.open(path) end
+
+--- Replace `path` atomically. Raises for a name that is empty, twice, reserved or not UTF-8.
+---@param path string
+---@param tensors table[] {name, tensor} each
+---@param metadata? table<string, string>
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function M.write(path, tensors, metadata) end
+
+return M

@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise: a workbench for compressing neural networks.
+-- `require "vise"` gives a table whose fields are the modules, each loaded when first asked for.
+
+local check = require("vise.check")
+
+local H = {}
+
+---@class vise
+---@field artifact table one `.vise` file: a sealed, compressed model
+---@field check table checks of names and options
+---@field method table the registry of compression methods
+---@field metric table what a model has lost, with error bars
+---@field model table open, evaluate, compress and save models
+---@field native table the operations in C
+---@field param table types of recipe parameters
+---@field recipe fun(spec: table): vise.Recipe
+---@field run table recipes executed and recorded
+---@field tensor table n-d arrays
+---@field text table numbers and tables as people read them
+---@field version string
+
+H.modules = {
+  "artifact", "check", "method", "metric", "model", "native", "param", "run", "text", "weight",
+}
+
+function H.load(vise, name)
+  local value
+  if name == "version" then
+    value = require("vise.native").core.version().vise
+  elseif name == "tensor" then
+    value = require("vise.native").tensor
+  elseif name == "recipe" then
+    value = require("vise.recipe").new
+  elseif check.nearest(name, H.modules) == name then
+    value = require("vise." .. name)
+  elseif type(name) == "string" then
+    local known = { "recipe", "tensor", "version", table.unpack(H.modules) }
+    error("vise: " .. check.unknown("field", name, known), 2)
+  end
+  rawset(vise, name, value)
+  return value
+end
+
+return setmetatable({}, { __index = H.load, __name = "vise" })

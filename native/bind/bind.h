@@ -25,8 +25,13 @@ int bind_fail(lua_State *L, const vise_err *err);
 void bind_count_bytes(lua_State *L, size_t bytes);
 
 /* Make the metatable `name` from `methods` and `metamethods`; "__index" becomes the methods. */
-void bind_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
+void bind_new_class(lua_State *L,
+                    const char *name,
+                    const luaL_Reg *methods,
                     const luaL_Reg *metamethods);
+
+/* Put the methods of class `name` into the table on top of the stack as `methods`. */
+void bind_expose_methods(lua_State *L, const char *name);
 
 /*
  * A handle holds one retained pointer. Push an empty one first, fill *slot afterwards: an error in
@@ -37,6 +42,10 @@ vise_tensor *bind_check_tensor(lua_State *L, int arg);
 vise_tensor *bind_test_tensor(lua_State *L, int arg); /* NULL if it is no open tensor */
 vise_weight **bind_new_weight(lua_State *L);
 vise_weight *bind_check_weight(lua_State *L, int arg);
+
+/* A dtype by its name; a table of dimensions into `shape`, which returns the rank. */
+vise_dtype bind_check_dtype(lua_State *L, int arg);
+int bind_check_shape(lua_State *L, int arg, int64_t shape[VISE_RANK_MAX]);
 
 /* Checks with messages of the house's grammar: dtype, rank and contiguity of an argument. */
 vise_tensor *bind_check_matrix_f32(lua_State *L, int arg); /* rank 2, f32, contiguous */

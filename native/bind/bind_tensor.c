@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bind/bind_tensor.c -- tensor/tensor.h as native.tensor. Indices are 1-based here, 0-based below. */
+/* bind/bind_tensor.c -- tensor/tensor.h as native.tensor. Indices are 1-based here, 0-based below.
+ */
 #include "bind/bind.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ vise_tensor *bind_test_tensor(lua_State *L, int arg) {
   return slot == NULL ? NULL : *slot;
 }
 
-static vise_dtype check_dtype(lua_State *L, int arg) {
+vise_dtype bind_check_dtype(lua_State *L, int arg) {
   const char *name = luaL_checkstring(L, arg);
   vise_dtype dtype;
   if (!vise_dtype_find(&dtype, name)) {
@@ -34,8 +35,7 @@ static vise_dtype check_dtype(lua_State *L, int arg) {
   return dtype;
 }
 
-/* A table of dimensions at `arg` into `shape`; returns the rank. */
-static int check_shape(lua_State *L, int arg, int64_t shape[VISE_RANK_MAX]) {
+int bind_check_shape(lua_State *L, int arg, int64_t shape[VISE_RANK_MAX]) {
   luaL_checktype(L, arg, LUA_TTABLE);
   const lua_Integer rank = luaL_len(L, arg);
   luaL_argcheck(L, rank <= VISE_RANK_MAX, arg, "more than 8 dimensions");
@@ -60,8 +60,8 @@ static int finish(lua_State *L, vise_status st, vise_tensor **slot, const vise_e
 /* tensor.zeros(dtype, {d1, d2, ...}) -> tensor */
 static int tensor_zeros(lua_State *L) {
   int64_t shape[VISE_RANK_MAX];
-  const vise_dtype dtype = check_dtype(L, 1);
-  const int rank = check_shape(L, 2, shape);
+  const vise_dtype dtype = bind_check_dtype(L, 1);
+  const int rank = bind_check_shape(L, 2, shape);
   vise_err err;
   vise_tensor **slot = bind_new_tensor(L);
   const vise_status st = vise_tensor_create(slot, dtype, rank, shape, &err);
@@ -71,11 +71,12 @@ static int tensor_zeros(lua_State *L) {
   return finish(L, st, slot, &err);
 }
 
-/* tensor.from(dtype, {d1, ...}, {v1, v2, ...}) -> tensor; values in row-major order, rounded to dtype */
+/* tensor.from(dtype, {d1, ...}, {v1, v2, ...}) -> tensor; values in row-major order, rounded to
+   dtype */
 static int tensor_from(lua_State *L) {
   int64_t shape[VISE_RANK_MAX];
-  const vise_dtype dtype = check_dtype(L, 1);
-  const int rank = check_shape(L, 2, shape);
+  const vise_dtype dtype = bind_check_dtype(L, 1);
+  const int rank = bind_check_shape(L, 2, shape);
   luaL_checktype(L, 3, LUA_TTABLE);
   vise_err err;
   vise_tensor **wide = bind_new_tensor(L);
@@ -98,12 +99,13 @@ static int tensor_from(lua_State *L) {
   return finish(L, vise_tensor_convert(slot, *wide, dtype, &err), slot, &err);
 }
 
-/* tensor.bytes(dtype, {d1, ...}, string) -> tensor; the string holds the elements, little-endian */
+/* tensor.from_bytes(dtype, {d1, ...}, string) -> tensor; the string holds the elements,
+   little-endian */
 static int tensor_from_bytes(lua_State *L) {
   int64_t shape[VISE_RANK_MAX];
   size_t n;
-  const vise_dtype dtype = check_dtype(L, 1);
-  const int rank = check_shape(L, 2, shape);
+  const vise_dtype dtype = bind_check_dtype(L, 1);
+  const int rank = bind_check_shape(L, 2, shape);
   const char *data = luaL_checklstring(L, 3, &n);
   vise_err err;
   vise_tensor **slot = bind_new_tensor(L);
@@ -148,7 +150,7 @@ static int tensor_bytes(lua_State *L) {
 /* t:convert(dtype) -> new contiguous tensor */
 static int tensor_convert(lua_State *L) {
   const vise_tensor *t = bind_check_tensor(L, 1);
-  const vise_dtype dtype = check_dtype(L, 2);
+  const vise_dtype dtype = bind_check_dtype(L, 2);
   vise_err err;
   vise_tensor **slot = bind_new_tensor(L);
   return finish(L, vise_tensor_convert(slot, t, dtype, &err), slot, &err);
@@ -173,7 +175,7 @@ static int tensor_narrow(lua_State *L) {
 static int tensor_reshape(lua_State *L) {
   int64_t shape[VISE_RANK_MAX];
   vise_tensor *t = bind_check_tensor(L, 1);
-  const int rank = check_shape(L, 2, shape);
+  const int rank = bind_check_shape(L, 2, shape);
   vise_err err;
   vise_tensor **slot = bind_new_tensor(L);
   if (vise_tensor_reshape(slot, t, rank, shape, &err) != VISE_OK) {
@@ -284,23 +286,30 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"shape", tensor_shape},     {"dtype", tensor_dtype},     {"count", tensor_count},
-    {"bytes", tensor_bytes},     {"convert", tensor_convert}, {"narrow", tensor_narrow},
-    {"reshape", tensor_reshape}, {"transpose", tensor_transpose},
-    {"get", tensor_get},         {"table", tensor_table},     {"string", tensor_string},
-    {"close", tensor_close},     {NULL, NULL},
+    {"shape", tensor_shape},
+    {"dtype", tensor_dtype},
+    {"count", tensor_count},
+    {"bytes", tensor_bytes},
+    {"convert", tensor_convert},
+    {"narrow", tensor_narrow},
+    {"reshape", tensor_reshape},
+    {"transpose", tensor_transpose},
+    {"get", tensor_get},
+    {"table", tensor_table},
+    {"string", tensor_string},
+    {"close", tensor_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
     {"__index", NULL}, /* filled by bind_new_class */
-    {"__gc", tensor_close},
-    {"__close", tensor_close},
-    {"__tostring", tensor_tostring},
+    {"__gc", tensor_close}, {"__close", tensor_close}, {"__tostring", tensor_tostring},
     {NULL, NULL},
 };
 
 int luaopen_vise_native_tensor(lua_State *L) {
   bind_new_class(L, TENSOR, methods, metamethods);
   luaL_newlib(L, functions);
+  bind_expose_methods(L, TENSOR);
   return 1;
 }

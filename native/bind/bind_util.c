@@ -23,7 +23,9 @@ void bind_count_bytes(lua_State *L, size_t bytes) {
   lua_gc(L, LUA_GCSTEP, kib > INT_MAX ? INT_MAX : (int)kib);
 }
 
-void bind_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
+void bind_new_class(lua_State *L,
+                    const char *name,
+                    const luaL_Reg *methods,
                     const luaL_Reg *metamethods) {
   luaL_newmetatable(L, name);
   luaL_setfuncs(L, metamethods, 0);
@@ -32,6 +34,13 @@ void bind_new_class(lua_State *L, const char *name, const luaL_Reg *methods,
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
   lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+void bind_expose_methods(lua_State *L, const char *name) {
+  luaL_getmetatable(L, name);
+  lua_getfield(L, -1, "__index");
+  lua_setfield(L, -3, "methods");
   lua_pop(L, 1);
 }
 

@@ -2,9 +2,9 @@
 /*
  * bind/main.c -- the program: a Lua state with vise.native inside, handed to vise.cli.
  *
- * Its Lua files are looked for beside the program (installed: ../share/lua/5.4) and then in the source
- * tree it was built from. SIGINT raises the cancel flag of the kernels; a hook turns it into an error
- * between Lua instructions; the third one ends the program at once.
+ * Its Lua files are looked for beside the program (installed: ../share/lua/5.4) and then in the
+ * source tree it was built from. SIGINT raises the cancel flag of the kernels; a hook turns it into
+ * an error between Lua instructions; the third one ends the program at once.
  */
 #include "bind/bind.h"
 #include "core/parallel.h"

@@ -16,10 +16,12 @@ typedef enum vise_cpu_level {
   VISE_CPU_LEVELS
 } vise_cpu_level;
 
-vise_cpu_level vise_cpu_detect(void);               /* what this machine can run */
-vise_cpu_level vise_cpu_used(void);                 /* detect(), lowered by VISE_CPU; read once */
-const char *vise_cpu_name(vise_cpu_level level);    /* "ref", "avx2", "avx512" */
-const char *vise_cpu_model(void);                   /* the processor's own name, or "unknown" */
-bool vise_cpu_wish_ignored(const char **out_wish);  /* VISE_CPU names no level, or one above detect() */
+vise_cpu_level vise_cpu_detect(void);            /* what this machine can run */
+vise_cpu_level vise_cpu_used(void);              /* detect(), lowered by VISE_CPU; read once */
+const char *vise_cpu_name(vise_cpu_level level); /* "ref", "avx2", "avx512" */
+const char *vise_cpu_model(void);                /* the processor's own name, or "unknown" */
+
+/* True, and *out_wish its value, if VISE_CPU names no level or one above detect(). */
+bool vise_cpu_wish_ignored(const char **out_wish);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -159,8 +160,8 @@ vise_status vise_file_writer_create(vise_file_writer **out, const char *path, vi
   return VISE_OK;
 }
 
-vise_status vise_file_writer_write_at(vise_file_writer *w, uint64_t offset, const void *data,
-                                      size_t bytes, vise_err *err) {
+vise_status vise_file_writer_write_at(
+    vise_file_writer *w, uint64_t offset, const void *data, size_t bytes, vise_err *err) {
   const char *p = data;
   while (bytes > 0) {
     const ssize_t n = pwrite(w->fd, p, bytes, (off_t)offset);
@@ -208,8 +209,8 @@ void vise_file_writer_abort(vise_file_writer *w) {
   }
 }
 
-vise_status vise_file_read(char **out, size_t *bytes_out, const char *path, size_t limit,
-                           vise_err *err) {
+vise_status
+vise_file_read(char **out, size_t *bytes_out, const char *path, size_t limit, vise_err *err) {
   *out = NULL;
   int fd;
   size_t bytes;
@@ -302,4 +303,74 @@ vise_status vise_file_rename(const char *from, const char *to, vise_err *err) {
     return vise_fail(err, VISE_EIO, "%s: cannot rename to %s: %s", from, to, strerror(errno));
   }
   return VISE_OK;
+}
+
+vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err) {
+  struct stat info;
+  if (stat(path, &info) != 0) {
+    return io_error(err, path, "stat");
+  }
+  *out = (vise_file_info){
+      .kind = S_ISREG(info.st_mode)   ? VISE_FILE_PLAIN
+              : S_ISDIR(info.st_mode) ? VISE_FILE_FOLDER
+                                      : VISE_FILE_OTHER,
+      .bytes = (uint64_t)info.st_size,
+      .device = (uint64_t)info.st_dev,
+      .inode = (uint64_t)info.st_ino,
+      .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+  };
+  return VISE_OK;
+}
+
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static vise_status add_name(vise_file_names *list, const char *name, vise_err *err) {
+  if ((list->n & (list->n - 1)) == 0) { /* full at every power of two */
+    void *grown = list->names;
+    const size_t room = list->n == 0 ? 1 : 2 * (size_t)list->n;
+    VISE_TRY(vise_mem_resize(&grown, room * sizeof *list->names, err));
+    list->names = grown;
+  }
+  VISE_TRY(vise_mem_strdup(&list->names[list->n], name, strlen(name), err));
+  list->n++;
+  return VISE_OK;
+}
+
+vise_status vise_file_list(vise_file_names *out, const char *path, vise_err *err) {
+  *out = (vise_file_names){0};
+  DIR *folder = opendir(path);
+  if (folder == NULL) {
+    return io_error(err, path, "list");
+  }
+  vise_status st = VISE_OK;
+  while (st == VISE_OK) {
+    errno = 0;
+    const struct dirent *entry = readdir(folder);
+    if (entry == NULL) {
+      st = errno == 0 ? VISE_OK : io_error(err, path, "list");
+      break;
+    }
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+      st = add_name(out, entry->d_name, err);
+    }
+  }
+  closedir(folder);
+  if (st != VISE_OK) {
+    vise_file_names_free(out);
+    return st;
+  }
+  if (out->n > 1) {
+    qsort(out->names, (size_t)out->n, sizeof *out->names, compare_names);
+  }
+  return VISE_OK;
+}
+
+void vise_file_names_free(vise_file_names *names) {
+  for (int64_t i = 0; i < names->n; i++) {
+    vise_mem_free(names->names[i]);
+  }
+  vise_mem_free(names->names);
+  *names = (vise_file_names){0};
 }

@@ -18,7 +18,7 @@ typedef struct vise_file_map vise_file_map;
 
 vise_status vise_file_map_open(vise_file_map **out, const char *path, vise_err *err) VISE_MUST_USE;
 vise_file_map *vise_file_map_retain(vise_file_map *map);
-void vise_file_map_release(vise_file_map *map); /* accepts NULL */
+void vise_file_map_release(vise_file_map *map);              /* accepts NULL */
 const uint8_t *vise_file_map_data(const vise_file_map *map); /* borrowed from the map */
 size_t vise_file_map_bytes(const vise_file_map *map);
 const char *vise_file_map_path(const vise_file_map *map);
@@ -38,26 +38,54 @@ typedef struct vise_file_writer vise_file_writer;
 
 vise_status
 vise_file_writer_create(vise_file_writer **out, const char *path, vise_err *err) VISE_MUST_USE;
-vise_status vise_file_writer_write_at(vise_file_writer *w, uint64_t offset, const void *data,
-                                      size_t bytes, vise_err *err) VISE_MUST_USE;
-vise_status vise_file_writer_truncate(vise_file_writer *w, uint64_t bytes, vise_err *err)
-    VISE_MUST_USE;
+vise_status vise_file_writer_write_at(vise_file_writer *w,
+                                      uint64_t offset,
+                                      const void *data,
+                                      size_t bytes,
+                                      vise_err *err) VISE_MUST_USE;
+vise_status
+vise_file_writer_truncate(vise_file_writer *w, uint64_t bytes, vise_err *err) VISE_MUST_USE;
 
 /* fsync (unless `is_synced` is false), rename, free. On failure the temporary file is gone too. */
-vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err)
-    VISE_MUST_USE;
-void vise_file_writer_abort(vise_file_writer *w); /* remove the temporary file, free; accepts NULL */
+vise_status
+vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err) VISE_MUST_USE;
 
-/* Read a whole file of at most `limit` bytes into owned memory, NUL-terminated. EFORMAT if longer. */
-vise_status vise_file_read(char **out, size_t *bytes_out, const char *path, size_t limit,
-                           vise_err *err) VISE_MUST_USE;
+/* Remove the temporary file, free. Accepts NULL. */
+void vise_file_writer_abort(vise_file_writer *w);
+
+/* A whole file of at most `limit` bytes into owned memory, NUL-terminated. EFORMAT if longer. */
+vise_status vise_file_read(
+    char **out, size_t *bytes_out, const char *path, size_t limit, vise_err *err) VISE_MUST_USE;
 
 /* Replace `path` as a whole by `bytes` of `data`, atomically. */
-vise_status vise_file_replace(const char *path, const void *data, size_t bytes, vise_err *err)
-    VISE_MUST_USE;
+vise_status
+vise_file_replace(const char *path, const void *data, size_t bytes, vise_err *err) VISE_MUST_USE;
 
 vise_status vise_file_make_dirs(const char *path, vise_err *err) VISE_MUST_USE; /* mkdir -p */
-vise_status vise_file_remove_tree(const char *path, vise_err *err) VISE_MUST_USE; /* rm -r; no links followed */
+
+/* rm -r: what links lead to stays; a path that is not there is fine. */
+vise_status vise_file_remove_tree(const char *path, vise_err *err) VISE_MUST_USE;
+
 vise_status vise_file_rename(const char *from, const char *to, vise_err *err) VISE_MUST_USE;
+
+/* What a path leads to, links followed. Device, inode, size and time together say "unchanged". */
+typedef enum vise_file_kind { VISE_FILE_PLAIN, VISE_FILE_FOLDER, VISE_FILE_OTHER } vise_file_kind;
+
+typedef struct vise_file_info {
+  vise_file_kind kind;
+  uint64_t bytes, device, inode;
+  int64_t mtime_ns; /* of the last change, since 1970 */
+} vise_file_info;
+
+vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err) VISE_MUST_USE;
+
+/* The names in a folder, "." and ".." left out, in byte order. Owned; free with names_free. */
+typedef struct vise_file_names {
+  char **names;
+  int64_t n;
+} vise_file_names;
+
+vise_status vise_file_list(vise_file_names *out, const char *path, vise_err *err) VISE_MUST_USE;
+void vise_file_names_free(vise_file_names *names); /* safe on a zeroed or freed list */
 
 #endif

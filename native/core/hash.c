@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/hash.h"
 
+#include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"
 
 #include <openssl/sha.h>
+#include <stdbool.h>
 #include <string.h>
 
 void vise_sha256(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n) {
@@ -24,6 +26,7 @@ typedef struct leaves {
   const uint8_t *data;
   size_t n;
   uint8_t *digests;
+  bool is_dropped; /* the data is mapped and its pages are let go once read */
 } leaves;
 
 static void hash_leaves(void *arg, int64_t begin, int64_t end, int worker) {
@@ -32,18 +35,21 @@ static void hash_leaves(void *arg, int64_t begin, int64_t end, int worker) {
   for (int64_t i = begin; i < end; i++) {
     const size_t at = (size_t)i * VISE_LEAF_BYTES;
     const size_t left = l->n - at;
-    vise_sha256(l->digests + (size_t)i * VISE_SHA256_BYTES, l->data + at,
-                left < VISE_LEAF_BYTES ? left : VISE_LEAF_BYTES);
+    const size_t n = left < VISE_LEAF_BYTES ? left : VISE_LEAF_BYTES;
+    vise_sha256(l->digests + (size_t)i * VISE_SHA256_BYTES, l->data + at, n);
+    if (l->is_dropped) {
+      vise_file_drop_pages(l->data + at, n);
+    }
   }
 }
 
-vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n,
-                             vise_err *err) {
+static vise_status hash_tree(
+    uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n, bool is_dropped, vise_err *err) {
   const size_t n_leaves = n / VISE_LEAF_BYTES + (n % VISE_LEAF_BYTES != 0);
   const size_t bytes = n_leaves * VISE_SHA256_BYTES;
   void *digests;
   VISE_TRY(vise_mem_alloc(&digests, bytes + 8, err));
-  leaves l = {data, n, digests};
+  leaves l = {data, n, digests, is_dropped};
   const vise_status st = vise_parallel_for((int64_t)n_leaves, 1, hash_leaves, &l, err);
   for (size_t i = 0; i < 8; i++) {
     l.digests[bytes + i] = (uint8_t)((uint64_t)n >> (8 * i));
@@ -52,5 +58,19 @@ vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, s
     vise_sha256(out, digests, bytes + 8);
   }
   vise_mem_free(digests);
+  return st;
+}
+
+vise_status
+vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n, vise_err *err) {
+  return hash_tree(out, data, n, false, err);
+}
+
+vise_status vise_sha256_file(uint8_t out[VISE_SHA256_BYTES], const char *path, vise_err *err) {
+  vise_file_map *map;
+  VISE_TRY(vise_file_map_open(&map, path, err));
+  const vise_status st =
+      hash_tree(out, vise_file_map_data(map), vise_file_map_bytes(map), true, err);
+  vise_file_map_release(map);
   return st;
 }

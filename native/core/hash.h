@@ -18,7 +18,16 @@ void vise_sha256_hex(char out[VISE_SHA256_HEX], const uint8_t digest[VISE_SHA256
  * short; no bytes have no leaves) followed by n as 8 little-endian bytes. Leaves run in parallel.
  * Errors: VISE_ENOMEM, VISE_ECANCELLED.
  */
-vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n,
+vise_status vise_sha256_tree(uint8_t out[VISE_SHA256_BYTES],
+                             const void *data,
+                             size_t n,
                              vise_err *err) VISE_MUST_USE;
+
+/*
+ * The tree hash of a file's content. The pages read are let go as it proceeds, so that a file of
+ * any size costs little memory. Errors: as above; VISE_EIO.
+ */
+vise_status
+vise_sha256_file(uint8_t out[VISE_SHA256_BYTES], const char *path, vise_err *err) VISE_MUST_USE;
 
 #endif

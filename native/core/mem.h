@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* *out: `bytes` uninitialised bytes, owned, freed by vise_mem_free. 0 bytes give a unique pointer. */
+/* *out: `bytes` uninitialised bytes, owned, freed by vise_mem_free; 0 bytes are fine. */
 vise_status vise_mem_alloc(void **out, size_t bytes, vise_err *err) VISE_MUST_USE;
 
 /* The same, all zero. */

@@ -145,7 +145,8 @@ static void install_hooks(void) {
   atexit(stop_threads);
 }
 
-/* Threads that cannot be had are done without: the chunks are the same. Call with pool.lock held. */
+/* Threads that cannot be had are done without: the chunks are the same. Call with pool.lock held.
+ */
 static void start_threads(int wanted) {
   while (pool.n_started < wanted) {
     const intptr_t worker = pool.n_started + 1;
@@ -162,7 +163,8 @@ void vise_threads_set(int count) {
   pthread_mutex_unlock(&pool.call);
 }
 
-static vise_status run_alone(int64_t n, int64_t grain, vise_chunk_fn *fn, void *arg, vise_err *err) {
+static vise_status
+run_alone(int64_t n, int64_t grain, vise_chunk_fn *fn, void *arg, vise_err *err) {
   const int outer = current_worker;
   const int worker = outer < 0 ? 0 : outer;
   current_worker = worker;

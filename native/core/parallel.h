@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One chunk [begin, end) on thread `worker`, 0 <= worker < vise_threads(): the index of its scratch. */
+/* One chunk [begin, end) on thread `worker`, 0 <= worker < vise_threads(): which scratch to use. */
 typedef void vise_chunk_fn(void *arg, int64_t begin, int64_t end, int worker);
 
 /*
@@ -23,16 +23,15 @@ typedef void vise_chunk_fn(void *arg, int64_t begin, int64_t end, int worker);
  * After fork() the child makes threads of its own at the first call.
  * Errors: VISE_ECANCELLED (some chunks did not run).
  */
-vise_status
-vise_parallel_for(int64_t n, int64_t grain, vise_chunk_fn *fn, void *arg, vise_err *err)
+vise_status vise_parallel_for(int64_t n, int64_t grain, vise_chunk_fn *fn, void *arg, vise_err *err)
     VISE_MUST_USE;
 
 int vise_threads(void);           /* VISE_THREADS, or the processors this process may use; 1..256 */
 void vise_threads_set(int count); /* from the main thread, between parallel calls */
 
-void vise_cancel(void);          /* async-signal-safe */
+void vise_cancel(void); /* async-signal-safe */
 void vise_cancel_clear(void);
-bool vise_cancelled(void);       /* polled by long loops outside the pool */
+bool vise_cancelled(void); /* polled by long loops outside the pool */
 vise_status vise_cancel_check(vise_err *err) VISE_MUST_USE; /* VISE_ECANCELLED "interrupted" */
 
 #endif

@@ -53,8 +53,8 @@ static vise_status check_one(const vise_param *p, double v, const char *who, vis
   return VISE_OK;
 }
 
-vise_status vise_param_check(const vise_param *params, const double *values, const char *who,
-                             vise_err *err) {
+vise_status
+vise_param_check(const vise_param *params, const double *values, const char *who, vise_err *err) {
   for (int i = 0; params[i].name != NULL; i++) {
     VISE_TRY(check_one(&params[i], values[i], who, err));
   }

@@ -33,7 +33,9 @@ typedef struct vise_param {
  * "rtn: group is 0, expected an integer in [1, 1048576]".
  * Errors: VISE_EARG.
  */
-vise_status vise_param_check(const vise_param *params, const double *values, const char *who,
+vise_status vise_param_check(const vise_param *params,
+                             const double *values,
+                             const char *who,
                              vise_err *err) VISE_MUST_USE;
 
 /* Fill `values` with the defaults. */

@@ -4,8 +4,8 @@
  *
  * All exact: every level agrees with ref bit for bit. Any alignment; n may be 0; no overlap.
  * Encoding rounds once to the nearest, ties to the even code, subnormals included
- * (algorithms.md, section 5.1); f16 and bf16 overflow to infinity, 8-bit floats saturate; NaN becomes
- * sign|0x7E00 (f16), (bits >> 16)|0x40 (bf16), sign|0x7F (E4M3), sign|0x7E (E5M2).
+ * (algorithms.md, section 5.1); f16 and bf16 overflow to infinity, 8-bit floats saturate; NaN
+ * becomes sign|0x7E00 (f16), (bits >> 16)|0x40 (bf16), sign|0x7F (E4M3), sign|0x7E (E5M2).
  */
 #ifndef VISE_KERNELS_CONVERT_H
 #define VISE_KERNELS_CONVERT_H

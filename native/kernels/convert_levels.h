@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels/convert_levels.h -- each level overwrites the entries it does better. For convert*.c only. */
+/* kernels/convert_levels.h -- each level overwrites the entries it does better. For convert*.c
+   only. */
 #ifndef VISE_KERNELS_CONVERT_LEVELS_H
 #define VISE_KERNELS_CONVERT_LEVELS_H
 

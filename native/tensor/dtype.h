@@ -25,8 +25,8 @@ typedef enum vise_dtype {
   VISE_DTYPES
 } vise_dtype;
 
-size_t vise_dtype_bytes(vise_dtype d);      /* of one element */
-const char *vise_dtype_name(vise_dtype d);  /* "f32", "bf16", "f8_e4m3", "bool" */
+size_t vise_dtype_bytes(vise_dtype d);     /* of one element */
+const char *vise_dtype_name(vise_dtype d); /* "f32", "bf16", "f8_e4m3", "bool" */
 bool vise_dtype_is_float(vise_dtype d);
 bool vise_dtype_find(vise_dtype *out, const char *name); /* by name, either case */
 

@@ -26,8 +26,8 @@ vise_status vise_storage_create(vise_storage **out, size_t bytes, vise_err *err)
   return VISE_OK;
 }
 
-vise_status vise_storage_map(vise_storage **out, vise_file_map *map, size_t offset, size_t bytes,
-                             vise_err *err) {
+vise_status vise_storage_map(
+    vise_storage **out, vise_file_map *map, size_t offset, size_t bytes, vise_err *err) {
   *out = NULL;
   void *s;
   VISE_TRY(vise_mem_alloc(&s, sizeof(vise_storage), err));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tensor/storage.h -- the bytes behind tensors: on the heap, in a mapped file, or somebody else's. */
+/* tensor/storage.h -- the bytes behind tensors: on the heap or in a mapped file. */
 #ifndef VISE_TENSOR_STORAGE_H
 #define VISE_TENSOR_STORAGE_H
 
@@ -13,8 +13,11 @@ typedef struct vise_storage vise_storage; /* reference counted, thread safe */
 
 vise_status vise_storage_create(vise_storage **out, size_t bytes, vise_err *err) VISE_MUST_USE;
 
-/* Bytes [offset, offset + bytes) of a mapping, which is retained. The caller has checked the range. */
-vise_status vise_storage_map(vise_storage **out, vise_file_map *map, size_t offset, size_t bytes,
+/* Bytes [offset, offset + bytes) of a mapping, which is retained. The caller checked the range. */
+vise_status vise_storage_map(vise_storage **out,
+                             vise_file_map *map,
+                             size_t offset,
+                             size_t bytes,
                              vise_err *err) VISE_MUST_USE;
 
 vise_storage *vise_storage_retain(vise_storage *s);

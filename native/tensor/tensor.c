@@ -28,15 +28,21 @@ static vise_status check_shape(int64_t *count_out, int rank, const int64_t *shap
   for (int i = 0; i < rank; i++) {
     if (shape[i] < 0 || !vise_mul_i64(count_out, *count_out, shape[i]) ||
         *count_out > INT64_MAX / 8) {
-      return vise_fail(err, VISE_ESHAPE, "tensor: dimension %d of the shape is %lld, expected %s", i,
-                       (long long)shape[i], shape[i] < 0 ? "0 or more" : "fewer elements in all");
+      return vise_fail(err, VISE_ESHAPE, "tensor: dimension %d of the shape is %lld, expected %s",
+                       i, (long long)shape[i],
+                       shape[i] < 0 ? "0 or more" : "fewer elements in all");
     }
   }
   return VISE_OK;
 }
 
-static vise_status wrap(vise_tensor **out, vise_storage *storage, size_t offset, vise_dtype dtype,
-                        int rank, const int64_t *shape, vise_err *err) {
+static vise_status wrap(vise_tensor **out,
+                        vise_storage *storage,
+                        size_t offset,
+                        vise_dtype dtype,
+                        int rank,
+                        const int64_t *shape,
+                        vise_err *err) {
   void *memory;
   VISE_TRY(vise_mem_alloc(&memory, sizeof(vise_tensor), err));
   vise_tensor *t = memory;
@@ -55,8 +61,8 @@ static vise_status wrap(vise_tensor **out, vise_storage *storage, size_t offset,
   return VISE_OK;
 }
 
-vise_status vise_tensor_create(vise_tensor **out, vise_dtype dtype, int rank, const int64_t *shape,
-                               vise_err *err) {
+vise_status vise_tensor_create(
+    vise_tensor **out, vise_dtype dtype, int rank, const int64_t *shape, vise_err *err) {
   *out = NULL;
   int64_t count;
   VISE_TRY(check_shape(&count, rank, shape, err));
@@ -67,8 +73,13 @@ vise_status vise_tensor_create(vise_tensor **out, vise_dtype dtype, int rank, co
   return st;
 }
 
-vise_status vise_tensor_over(vise_tensor **out, vise_storage *storage, size_t offset,
-                             vise_dtype dtype, int rank, const int64_t *shape, vise_err *err) {
+vise_status vise_tensor_over(vise_tensor **out,
+                             vise_storage *storage,
+                             size_t offset,
+                             vise_dtype dtype,
+                             int rank,
+                             const int64_t *shape,
+                             vise_err *err) {
   *out = NULL;
   int64_t count;
   VISE_TRY(check_shape(&count, rank, shape, err));
@@ -113,14 +124,15 @@ static vise_status check_dim(const vise_tensor *t, int dim, vise_err *err) {
   return VISE_OK;
 }
 
-vise_status vise_tensor_narrow(vise_tensor **out, vise_tensor *t, int dim, int64_t start, int64_t n,
-                               vise_err *err) {
+vise_status vise_tensor_narrow(
+    vise_tensor **out, vise_tensor *t, int dim, int64_t start, int64_t n, vise_err *err) {
   *out = NULL;
   VISE_TRY(check_dim(t, dim, err));
   if (start < 0 || n < 0 || start > t->shape[dim] || n > t->shape[dim] - start) {
-    return vise_fail(err, VISE_ESHAPE, "tensor: range of %lld from %lld does not fit dimension %d, "
-                     "which has %lld", (long long)n, (long long)start, dim,
-                     (long long)t->shape[dim]);
+    return vise_fail(err, VISE_ESHAPE,
+                     "tensor: range of %lld from %lld does not fit dimension %d, "
+                     "which has %lld",
+                     (long long)n, (long long)start, dim, (long long)t->shape[dim]);
   }
   VISE_TRY(view_of(out, t, err));
   (*out)->shape[dim] = n;
@@ -128,8 +140,8 @@ vise_status vise_tensor_narrow(vise_tensor **out, vise_tensor *t, int dim, int64
   return VISE_OK;
 }
 
-vise_status vise_tensor_reshape(vise_tensor **out, vise_tensor *t, int rank, const int64_t *shape,
-                                vise_err *err) {
+vise_status vise_tensor_reshape(
+    vise_tensor **out, vise_tensor *t, int rank, const int64_t *shape, vise_err *err) {
   *out = NULL;
   int64_t count;
   VISE_TRY(check_shape(&count, rank, shape, err));
@@ -335,8 +347,8 @@ static void copy_same_dtype(vise_tensor *to, const vise_tensor *t) {
   }
 }
 
-vise_status vise_tensor_convert(vise_tensor **out, const vise_tensor *t, vise_dtype dtype,
-                                vise_err *err) {
+vise_status
+vise_tensor_convert(vise_tensor **out, const vise_tensor *t, vise_dtype dtype, vise_err *err) {
   VISE_TRY(vise_tensor_create(out, dtype, t->rank, t->shape, err));
   if (dtype == t->dtype) {
     copy_same_dtype(*out, t);

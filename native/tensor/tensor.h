@@ -23,32 +23,45 @@ typedef struct vise_tensor vise_tensor;
 
 /* A new contiguous tensor, uninitialised. `shape`: `rank` dimensions >= 0; rank 0 is a scalar.
    Errors: ESHAPE (negative, rank > 8, product overflows), ENOMEM. */
-vise_status vise_tensor_create(vise_tensor **out, vise_dtype dtype, int rank, const int64_t *shape,
+vise_status vise_tensor_create(vise_tensor **out,
+                               vise_dtype dtype,
+                               int rank,
+                               const int64_t *shape,
                                vise_err *err) VISE_MUST_USE;
 
 /* A contiguous tensor over bytes [offset, ...) of `storage`, which is retained.
-   Errors: as above; ESHAPE if it ends after the storage or `offset` is not a multiple of the element. */
-vise_status vise_tensor_over(vise_tensor **out, vise_storage *storage, size_t offset,
-                             vise_dtype dtype, int rank, const int64_t *shape, vise_err *err)
-    VISE_MUST_USE;
+   Errors: as above; ESHAPE if it ends after the storage or `offset` is not a multiple of the
+   element. */
+vise_status vise_tensor_over(vise_tensor **out,
+                             vise_storage *storage,
+                             size_t offset,
+                             vise_dtype dtype,
+                             int rank,
+                             const int64_t *shape,
+                             vise_err *err) VISE_MUST_USE;
 
 vise_tensor *vise_tensor_retain(vise_tensor *t);
 void vise_tensor_release(vise_tensor *t); /* accepts NULL */
 
 /* Views, sharing the storage. `narrow`: indices [start, start + n) of dimension `dim`.
-   `reshape` needs a contiguous tensor and the same number of elements. `transpose` swaps two dims. */
-vise_status vise_tensor_narrow(vise_tensor **out, vise_tensor *t, int dim, int64_t start, int64_t n,
+   `reshape` needs a contiguous tensor and the same number of elements. `transpose` swaps two. */
+vise_status vise_tensor_narrow(vise_tensor **out,
+                               vise_tensor *t,
+                               int dim,
+                               int64_t start,
+                               int64_t n,
                                vise_err *err) VISE_MUST_USE;
-vise_status vise_tensor_reshape(vise_tensor **out, vise_tensor *t, int rank, const int64_t *shape,
-                                vise_err *err) VISE_MUST_USE;
-vise_status
-vise_tensor_transpose(vise_tensor **out, vise_tensor *t, int dim_a, int dim_b, vise_err *err)
-    VISE_MUST_USE;
+vise_status vise_tensor_reshape(
+    vise_tensor **out, vise_tensor *t, int rank, const int64_t *shape, vise_err *err) VISE_MUST_USE;
+vise_status vise_tensor_transpose(
+    vise_tensor **out, vise_tensor *t, int dim_a, int dim_b, vise_err *err) VISE_MUST_USE;
 
 /* A new contiguous tensor with the values of `t` in `dtype`. Float to float rounds to nearest even
    (8-bit floats saturate); integers must fit.
    Errors: ENOMEM; ENUMERIC naming the first index whose value `dtype` cannot hold; EUNSUPPORTED. */
-vise_status vise_tensor_convert(vise_tensor **out, const vise_tensor *t, vise_dtype dtype,
+vise_status vise_tensor_convert(vise_tensor **out,
+                                const vise_tensor *t,
+                                vise_dtype dtype,
                                 vise_err *err) VISE_MUST_USE;
 
 vise_dtype vise_tensor_dtype(const vise_tensor *t);
@@ -59,7 +72,7 @@ int64_t vise_tensor_stride(const vise_tensor *t, int dim); /* in elements */
 int64_t vise_tensor_count(const vise_tensor *t);           /* of elements */
 size_t vise_tensor_bytes(const vise_tensor *t);            /* count x bytes of an element */
 bool vise_tensor_is_contiguous(const vise_tensor *t);
-bool vise_tensor_is_mapped(const vise_tensor *t); /* do not write; vise_file_drop_pages may be used */
+bool vise_tensor_is_mapped(const vise_tensor *t); /* not to be written; its pages may be dropped */
 void *vise_tensor_data(const vise_tensor *t);     /* of element 0; borrowed */
 
 /* "[4096, 11008]" into `out`, cut if need be; returns `out`. For messages. */

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * posix_spawn neither copies our memory nor runs our code in the child, so it is as safe with
+ * threads as without. Input goes through a file in memory, not a pipe: nobody can block on it.
+ */
+#include "core/process.h"
+
+#include "core/mem.h"
+#include "core/parallel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PIECE = 1 << 16, LINE_LIMIT = 64 << 20, POLL_MS = 50, TERM_MS = 2000 };
+
+struct vise_process {
+  pid_t pid;
+  int output; /* -1 when not captured */
+  bool is_reaped;
+  int code, signal_number;
+  char *buffer; /* owned; bytes [begin, end) were read and not yet handed out */
+  size_t begin, end, room;
+};
+
+static bool is_named(const char *entry, const char *name, size_t n) {
+  return strncmp(entry, name, n) == 0 && (entry[n] == '=' || entry[n] == '\0');
+}
+
+/* Our environment with `changes` applied: an owned array of borrowed strings. */
+static vise_status make_environment(char ***out, const char *const *changes, vise_err *err) {
+  size_t n = 0, n_changes = 0;
+  while (environ[n] != NULL) {
+    n++;
+  }
+  while (changes != NULL && changes[n_changes] != NULL) {
+    n_changes++;
+  }
+  void *memory;
+  VISE_TRY(vise_mem_alloc(&memory, (n + n_changes + 1) * sizeof(char *), err));
+  char **entries = memory;
+  size_t kept = 0;
+  for (size_t i = 0; i < n; i++) {
+    bool is_changed = false;
+    for (size_t c = 0; c < n_changes; c++) {
+      is_changed |= is_named(environ[i], changes[c], strcspn(changes[c], "="));
+    }
+    if (!is_changed) {
+      entries[kept++] = environ[i];
+    }
+  }
+  for (size_t c = 0; c < n_changes; c++) {
+    if (strchr(changes[c], '=') != NULL) {
+      entries[kept++] = (char *)(uintptr_t)changes[c];
+    }
+  }
+  entries[kept] = NULL;
+  *out = entries;
+  return VISE_OK;
+}
+
+static int open_input(const vise_process_options *o) {
+  if (o->input == NULL) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+  const int fd = memfd_create("vise-input", MFD_CLOEXEC);
+  for (size_t at = 0; fd >= 0 && at < o->input_bytes;) {
+    const ssize_t n = pwrite(fd, o->input + at, o->input_bytes - at, (off_t)at);
+    if (n < 0 && errno != EINTR) {
+      close(fd);
+      return -1;
+    }
+    at += n > 0 ? (size_t)n : 0;
+  }
+  return fd;
+}
+
+/* posix_spawn's way: an error number, 0 for none. */
+static int spawn(pid_t *pid, const vise_process_options *o, char **env, int input, int output) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  sigset_t none, ours;
+  sigemptyset(&none);
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGPIPE);
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTERM);
+  int e = posix_spawn_file_actions_init(&files);
+  if (e != 0) {
+    return e;
+  }
+  e = posix_spawnattr_init(&attributes);
+  if (e == 0) {
+    e = posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
+    if (e == 0 && output >= 0) {
+      e = posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    }
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &ours);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (e == 0) {
+      e = posix_spawnp(pid, o->argv[0], &files, &attributes, (char **)(uintptr_t)o->argv, env);
+    }
+    posix_spawnattr_destroy(&attributes);
+  }
+  posix_spawn_file_actions_destroy(&files);
+  return e;
+}
+
+static void close_if_open(int fd) {
+  if (fd >= 0) {
+    close(fd);
+  }
+}
+
+vise_status vise_process_spawn(vise_process **out, const vise_process_options *o, vise_err *err) {
+  *out = NULL;
+  void *memory = NULL;
+  char **env;
+  VISE_TRY(make_environment(&env, o->env, err));
+  vise_status st = vise_mem_zalloc(&memory, sizeof(vise_process), err);
+  if (st != VISE_OK) {
+    vise_mem_free(env);
+    return st;
+  }
+  vise_process *p = memory;
+  int ends[2] = {-1, -1};
+  const int input = open_input(o);
+  int e = input < 0 || (o->is_captured && pipe2(ends, O_CLOEXEC) != 0) ? errno : 0;
+  if (e == 0) {
+    e = spawn(&p->pid, o, env, input, ends[1]);
+  }
+  close_if_open(input);
+  close_if_open(ends[1]);
+  vise_mem_free(env);
+  if (e != 0) {
+    close_if_open(ends[0]);
+    vise_mem_free(p);
+    return vise_fail(err, VISE_EIO, "%s: cannot start: %s", o->argv[0], strerror(e));
+  }
+  p->output = ends[0];
+  *out = p;
+  return VISE_OK;
+}
+
+static vise_status make_room(vise_process *p, vise_err *err) {
+  if (p->begin > 0) {
+    memmove(p->buffer, p->buffer + p->begin, p->end - p->begin);
+    p->end -= p->begin;
+    p->begin = 0;
+  }
+  if (p->room - p->end >= PIECE) {
+    return VISE_OK;
+  }
+  if (p->room >= LINE_LIMIT) {
+    return vise_fail(err, VISE_EFORMAT, "a program printed a line of more than %d bytes",
+                     LINE_LIMIT - PIECE);
+  }
+  void *grown = p->buffer;
+  VISE_TRY(vise_mem_resize(&grown, 2 * p->room + PIECE, err));
+  p->buffer = grown;
+  p->room = 2 * p->room + PIECE;
+  return VISE_OK;
+}
+
+/* Wait for more output and append it; *is_end when there will be none. */
+static vise_status read_more(vise_process *p, bool *is_end, vise_err *err) {
+  VISE_TRY(make_room(p, err));
+  for (;;) {
+    VISE_TRY(vise_cancel_check(err));
+    struct pollfd wait = {.fd = p->output, .events = POLLIN};
+    const int ready = poll(&wait, 1, POLL_MS);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) {
+      continue;
+    }
+    const ssize_t n = ready < 0 ? -1 : read(p->output, p->buffer + p->end, p->room - p->end);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return vise_fail(err, VISE_EIO, "cannot read from a program: %s", strerror(errno));
+    }
+    *is_end = n == 0;
+    p->end += (size_t)n;
+    return VISE_OK;
+  }
+}
+
+vise_status
+vise_process_read_line(vise_process *p, const char **out, size_t *bytes_out, vise_err *err) {
+  *out = NULL;
+  *bytes_out = 0;
+  bool is_end = p->output < 0;
+  size_t seen = 0; /* bytes of the line that hold no end */
+  for (;;) {
+    const size_t have = p->end - p->begin;
+    const char *line = p->buffer + p->begin;
+    const char *stop = have == seen ? NULL : memchr(line + seen, '\n', have - seen);
+    if (stop != NULL || (is_end && have > 0)) {
+      *out = line;
+      *bytes_out = stop != NULL ? (size_t)(stop - line) : have;
+      p->begin += *bytes_out + (stop != NULL);
+      return VISE_OK;
+    }
+    if (is_end) {
+      return VISE_OK;
+    }
+    seen = have;
+    VISE_TRY(read_more(p, &is_end, err));
+  }
+}
+
+void vise_process_kill(vise_process *p, int signal_number) {
+  if (!p->is_reaped) {
+    kill(p->pid, signal_number);
+  }
+}
+
+static void sleep_ms(int ms) {
+  const struct timespec t = {.tv_nsec = ms * 1000000L};
+  nanosleep(&t, NULL);
+}
+
+/* Reap the child if it has ended. */
+static vise_status reap(vise_process *p, vise_err *err) {
+  int status;
+  const pid_t pid = waitpid(p->pid, &status, WNOHANG);
+  if (pid < 0 && errno != EINTR) {
+    return vise_fail(err, VISE_EIO, "cannot wait for a program: %s", strerror(errno));
+  }
+  if (pid > 0) {
+    p->is_reaped = true;
+    p->signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    p->code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_process_wait(vise_process *p, int *code_out, int *signal_out, vise_err *err) {
+  *code_out = 0;
+  *signal_out = 0;
+  for (;;) {
+    if (!p->is_reaped) {
+      VISE_TRY(reap(p, err));
+    }
+    if (p->is_reaped) {
+      *code_out = p->code;
+      *signal_out = p->signal_number;
+      return VISE_OK;
+    }
+    VISE_TRY(vise_cancel_check(err));
+    sleep_ms(2);
+  }
+}
+
+void vise_process_close(vise_process *p) {
+  if (p == NULL) {
+    return;
+  }
+  close_if_open(p->output); /* a child that prints on learns that nobody listens */
+  vise_process_kill(p, SIGTERM);
+  for (int ms = 0; !p->is_reaped && ms < TERM_MS; ms += 2) {
+    if (reap(p, NULL) != VISE_OK) {
+      p->is_reaped = true; /* somebody else waited for it */
+    } else if (!p->is_reaped) {
+      sleep_ms(2);
+    }
+  }
+  if (!p->is_reaped) {
+    kill(p->pid, SIGKILL);
+    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+  }
+  vise_mem_free(p->buffer);
+  vise_mem_free(p);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core/process.h -- other programs: start one, read what it prints, wait for its end.
+ *
+ * The child has no other file of ours open, no signal of ours ignored or blocked, and our standard
+ * error. Waiting looks at the cancel flag.
+ */
+#ifndef VISE_CORE_PROCESS_H
+#define VISE_CORE_PROCESS_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct vise_process vise_process;
+
+typedef struct vise_process_options {
+  const char *const *argv; /* NULL-terminated; argv[0] is searched in PATH */
+  const char *const *env;  /* NULL, or NULL-terminated "NAME=value" to set and "NAME" to remove */
+  const char *input;       /* what it reads from standard input, or NULL for nothing */
+  size_t input_bytes;
+  bool is_captured; /* its standard output is read by read_line, not shared with ours */
+} vise_process_options;
+
+/* Errors: VISE_EIO naming the program; VISE_ENOMEM. */
+vise_status vise_process_spawn(vise_process **out,
+                               const vise_process_options *options,
+                               vise_err *err) VISE_MUST_USE;
+
+/*
+ * The next line it printed, without its end, borrowed until the next call; *out NULL when there are
+ * no more. A last line without an end counts. A program that is not captured prints nothing here.
+ * Errors: VISE_EIO; VISE_ENOMEM; VISE_EFORMAT, a line over 64 MiB; VISE_ECANCELLED (call again
+ * once the flag is down).
+ */
+vise_status vise_process_read_line(vise_process *p,
+                                   const char **out,
+                                   size_t *bytes_out,
+                                   vise_err *err) VISE_MUST_USE;
+
+/* Send `signal_number`; does nothing once the program was waited for. */
+void vise_process_kill(vise_process *p, int signal_number);
+
+/*
+ * Wait for its end. *signal_out: the signal that ended it, or 0; *code_out: its exit code, or 128 +
+ * the signal. Again: the same answer. Errors: VISE_ECANCELLED (it still runs); VISE_EIO.
+ */
+vise_status
+vise_process_wait(vise_process *p, int *code_out, int *signal_out, vise_err *err) VISE_MUST_USE;
+
+/* Ask it to end (SIGTERM), after two seconds make it (SIGKILL), free. Accepts NULL. */
+void vise_process_close(vise_process *p);
+
+#endif

@@ -5,19 +5,7 @@
  */
 #include "io/json.h"
 
-#include "core/mem.h"
-
 #include <stdbool.h>
-#include <threads.h>
-
-static void *allocate(size_t bytes) {
-  void *p;
-  return vise_mem_alloc(&p, bytes, NULL) == VISE_OK ? p : NULL;
-}
-
-static void use_our_memory(void) {
-  json_set_alloc_funcs(allocate, vise_mem_free);
-}
 
 static vise_status check_depth(const char *text, size_t bytes, vise_err *err) {
   int depth = 0, line = 1;
@@ -51,9 +39,7 @@ static vise_status check_depth(const char *text, size_t bytes, vise_err *err) {
 }
 
 vise_status vise_json_parse(json_t **out, const char *text, size_t bytes, vise_err *err) {
-  static once_flag once = ONCE_FLAG_INIT;
   *out = NULL;
-  call_once(&once, use_our_memory);
   VISE_TRY(check_depth(text, bytes, err));
   json_error_t problem;
   *out =

@@ -4,7 +4,6 @@
  *
  * Refused besides bad JSON: nesting deeper than 64, an object with the same key twice, text that is
  * not UTF-8, numbers that int64 or a double cannot hold. Strings may hold NUL, keys may not.
- * jansson's memory is core/mem's.
  */
 #ifndef VISE_IO_JSON_H
 #define VISE_IO_JSON_H

@@ -38,6 +38,7 @@ struct vise_format {
   const char *source;  /* paper or document */
   int version;         /* raised when encode's result changes */
   const vise_param *params;
+  int n_layout; /* the first so many say what is stored, the others how to encode */
 
   /* What `vise_param_check` cannot know: 7 bits, a block that does not divide k. */
   vise_status (*check)(const vise_format_spec *s, vise_err *err);
@@ -49,17 +50,31 @@ struct vise_format {
   int64_t (*rows_together)(const vise_format_spec *s);
 
   /*
-   * Encode rows row .. row + n_rows - 1 from w (stride ld, finite), into the parts' data (of the whole
-   * weight). importance: [k] >= 0 or NULL for equal. scratch: vise_format.scratch_bytes(s).
-   * Exact: the same codes at every CPU level. Cannot fail; called from several threads.
+   * Encode rows row .. row + n_rows - 1 from w (stride ld, finite), into the parts' data (of the
+   * whole weight). importance: [k] >= 0 or NULL for equal. scratch: vise_format.scratch_bytes(s).
+   * Exact: the same codes at every CPU level. Cannot fail; called from several threads. Polls the
+   * cancel flag when rows are together; the parts are then not to be used.
    */
-  void (*encode)(const vise_format_spec *s, void *const *parts, const float *w, int64_t ld,
-                 int64_t row, int64_t n_rows, const float *importance, void *scratch);
+  void (*encode)(const vise_format_spec *s,
+                 void *const *parts,
+                 const float *w,
+                 int64_t ld,
+                 int64_t row,
+                 int64_t n_rows,
+                 const float *importance,
+                 void *scratch);
   size_t (*scratch_bytes)(const vise_format_spec *s);
 
-  /* out[i * ld + j] = value at [row + i, col + j]; col is a multiple of 256, as in linalg/gemm.h. */
-  void (*decode)(const vise_format_spec *s, const void *const *parts, int64_t row, int64_t n_rows,
-                 int64_t col, int64_t n_cols, float *out, int64_t ld);
+  /* out[i * ld + j] = value at [row + i, col + j]; col is a multiple of 256, as in linalg/gemm.h.
+   */
+  void (*decode)(const vise_format_spec *s,
+                 const void *const *parts,
+                 int64_t row,
+                 int64_t n_rows,
+                 int64_t col,
+                 int64_t n_cols,
+                 float *out,
+                 int64_t ld);
 
   /* A code pattern that no encoder writes and decode must not see: scales NaN or infinite, ... */
   vise_status (*check_parts)(const vise_format_spec *s, const void *const *parts, vise_err *err);

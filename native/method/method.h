@@ -2,9 +2,9 @@
 /*
  * method/method.h -- methods of scope weight: from one weight (and statistics) to a compressed one.
  *
- * A method is one descriptor in native/method/FAMILY_NAME.c and one row in methods.def. From it come
- * `W:quantize { method = "rtn" }`, range checks, `vise explain`, the reference page and the contract
- * test. Lua's registry (vise.method) takes in these rows beside its own methods.
+ * A method is one descriptor in native/method/FAMILY_NAME.c and one row in methods.def. From it
+ * come `W:quantize { method = "rtn" }`, range checks, `vise explain`, the reference page and the
+ * contract test. Lua's registry (vise.method) takes in these rows beside its own methods.
  */
 #ifndef VISE_METHOD_METHOD_H
 #define VISE_METHOD_METHOD_H
@@ -18,39 +18,44 @@
 #include <stdint.h>
 
 typedef enum vise_needs { /* a bit set: what must be collected before */
-  VISE_NEEDS_NOTHING = 0,
-  VISE_NEEDS_MOMENTS = 1,
-  VISE_NEEDS_CROSS = 2,
-  VISE_NEEDS_GRADIENTS = 4,
-  VISE_NEEDS_DATA = 8
+                          VISE_NEEDS_NOTHING = 0,
+                          VISE_NEEDS_MOMENTS = 1,
+                          VISE_NEEDS_CROSS = 2,
+                          VISE_NEEDS_GRADIENTS = 4,
+                          VISE_NEEDS_DATA = 8
 } vise_needs;
 
 typedef struct vise_method_input {
-  const vise_weight *w;     /* [m, k], borrowed, unchanged */
-  const float *importance;  /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal */
-  const double *values;     /* one per row of `params` */
+  const vise_weight *w;    /* [m, k], borrowed, unchanged */
+  const float *importance; /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal */
+  const double *values;    /* one per row of `params` */
 } vise_method_input;
 
 typedef struct vise_method {
   const char *name, *family, *summary, *source; /* family: "quant", "prune", "factor", "share" */
-  int version;           /* raised when the result changes: part of every memo key */
-  unsigned needs;        /* of vise_needs */
-  bool is_exact;         /* the same parts at every level and thread count */
-  double max_rel_error;  /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured, see the file */
+  int version;          /* raised when the result changes: part of every memo key */
+  unsigned needs;       /* of vise_needs */
+  bool is_exact;        /* the same parts at every level and thread count */
+  double max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured, see the
+                           file */
   const vise_param *params; /* ends with a NULL name */
 
   /* Everything that can be known without the values of a weight [m, k]. */
   vise_status (*check)(int64_t m, int64_t k, const double *values, vise_err *err);
 
-  /* *out: a new weight [m, k]. Errors: those of the file's comment; ENUMERIC for NaN or infinity. */
+  /* *out: a new weight [m, k]. Errors: those of the file's comment; ENUMERIC for NaN or infinity.
+   */
   vise_status (*run)(vise_weight **out, const vise_method_input *in, vise_err *err);
 } vise_method;
 
-extern const vise_method *const vise_methods[]; /* ends with NULL */
+extern const vise_method *const vise_methods[];        /* ends with NULL */
 const vise_method *vise_method_find(const char *name); /* NULL if none */
 
 /* Parameters in range, then the method's own check. Messages begin with the method's name. */
-vise_status vise_method_check(const vise_method *method, int64_t m, int64_t k, const double *values,
+vise_status vise_method_check(const vise_method *method,
+                              int64_t m,
+                              int64_t k,
+                              const double *values,
                               vise_err *err) VISE_MUST_USE;
 
 #endif

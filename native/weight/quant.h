@@ -7,14 +7,16 @@
 #include "weight/weight.h"
 
 /*
- * Encode `w` in the format of `spec` (its m and k are set here from w). Streams: decodes and encodes
- * a few rows at a time in parallel, and lets go of mapped pages of a dense `w` as it goes.
+ * Encode `w` in the format of `spec` (its m and k are set here from w). Streams: decodes and
+ * encodes a few rows at a time in parallel, and lets go of mapped pages of a dense `w` as it goes.
  * importance: [k] or NULL.
- * Errors: EARG/ESHAPE from the format's check; ENUMERIC (NaN or infinity in w, row and column named);
- *         ENOMEM; ECANCELLED.
+ * Errors: EARG/ESHAPE from the format's check; ENUMERIC (NaN or infinity in w, row and column
+ * named); ENOMEM; ECANCELLED.
  */
-vise_status vise_weight_quantize(vise_weight **out, const vise_weight *w,
-                                 const vise_format_spec *spec, const float *importance,
+vise_status vise_weight_quantize(vise_weight **out,
+                                 const vise_weight *w,
+                                 const vise_format_spec *spec,
+                                 const float *importance,
                                  vise_err *err) VISE_MUST_USE;
 
 /* NULL if `w` is of another kind; borrowed. */

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Up to so many tokens a product is bound by memory: rows are decoded straight into dot products.
+ */
+enum { VISE_WEIGHT_FEW_TOKENS = 7 };
+
 typedef struct vise_weight vise_weight;
 
 typedef struct vise_weight_kind {
@@ -22,14 +26,25 @@ typedef struct vise_weight_kind {
   const char *summary; /* one line for `vise explain` */
 
   /* out[i * ld + j] = W[row + i, col + j] as f32. Cannot fail, thread safe. Tiles begin at columns
-     that are multiples of 256 and end at one or at k. Called only when `matmul` is NULL or by `dense`. */
-  void (*decode)(const vise_weight *w, int64_t row, int64_t n_rows, int64_t col, int64_t n_cols,
-                 float *out, int64_t ld);
+     that are multiples of 256 and end at one or at k. Called only when `matmul` is NULL or by
+     `dense`. */
+  void (*decode)(const vise_weight *w,
+                 int64_t row,
+                 int64_t n_rows,
+                 int64_t col,
+                 int64_t n_cols,
+                 float *out,
+                 int64_t ld);
 
   /* Y [t, m] = X [t, k] W'. NULL: decoded tiles go through the GEMM (many tokens) or the dot kernel
      (few). Kinds whose product is cheaper than that (low rank, sums, sparse) say so here. */
-  vise_status (*matmul)(const vise_weight *w, float *y, int64_t ldy, const float *x, int64_t ldx,
-                        int64_t t, vise_err *err);
+  vise_status (*matmul)(const vise_weight *w,
+                        float *y,
+                        int64_t ldy,
+                        const float *x,
+                        int64_t ldx,
+                        int64_t t,
+                        vise_err *err);
 
   vise_status (*save)(const vise_weight *w, vise_tree **out, vise_err *err);
   /* Every number in `t` is hostile: check dtype, shape and range of everything. */
@@ -55,16 +70,29 @@ void vise_weight_init(vise_weight *w, const vise_weight_kind *kind, int64_t m, i
  * Y [t, m] = X [t, k] W', f32, row strides ldy and ldx. Picks the regime by t alone.
  * Deterministic for any number of threads and any CPU level. Errors: ENOMEM, ECANCELLED.
  */
-vise_status vise_weight_matmul(const vise_weight *w, float *y, int64_t ldy, const float *x,
-                               int64_t ldx, int64_t t, vise_err *err) VISE_MUST_USE;
+vise_status vise_weight_matmul(const vise_weight *w,
+                               float *y,
+                               int64_t ldy,
+                               const float *x,
+                               int64_t ldx,
+                               int64_t t,
+                               vise_err *err) VISE_MUST_USE;
 
 /* out [n_rows, k] = rows row .. row + n_rows - 1, in parallel. Errors: ESHAPE out of range. */
-vise_status vise_weight_dense_rows(const vise_weight *w, int64_t row, int64_t n_rows, float *out,
-                                   int64_t ld, vise_err *err) VISE_MUST_USE;
+vise_status vise_weight_dense_rows(const vise_weight *w,
+                                   int64_t row,
+                                   int64_t n_rows,
+                                   float *out,
+                                   int64_t ld,
+                                   vise_err *err) VISE_MUST_USE;
 
 /* out [n, k] = rows ids[0..n), each in [0, m). Errors: ESHAPE naming the id. */
-vise_status vise_weight_gather_rows(const vise_weight *w, const int32_t *ids, int64_t n, float *out,
-                                    int64_t ld, vise_err *err) VISE_MUST_USE;
+vise_status vise_weight_gather_rows(const vise_weight *w,
+                                    const int32_t *ids,
+                                    int64_t n,
+                                    float *out,
+                                    int64_t ld,
+                                    vise_err *err) VISE_MUST_USE;
 
 vise_status vise_weight_save(const vise_weight *w, vise_tree **out, vise_err *err) VISE_MUST_USE;
 vise_status vise_weight_load(vise_weight **out, const vise_tree *t, vise_err *err) VISE_MUST_USE;
@@ -74,18 +102,22 @@ vise_status vise_weight_bytes(int64_t *out, const vise_weight *w, vise_err *err)
 void vise_weight_describe(const vise_weight *w, char *out, size_t out_bytes);
 
 /* Sum over all elements of (A - B)^2 and A^2, f64, in row order: the parts of a relative error. */
-vise_status vise_weight_difference(double *squared_out, double *norm_out, const vise_weight *a,
-                                   const vise_weight *b, vise_err *err) VISE_MUST_USE;
+vise_status vise_weight_difference(double *squared_out,
+                                   double *norm_out,
+                                   const vise_weight *a,
+                                   const vise_weight *b,
+                                   vise_err *err) VISE_MUST_USE;
 
 /* The kind `dense`: `t` [m, k] of a float dtype, contiguous, retained.
-   Errors: ESHAPE (rank is not 2), EDTYPE. Values are not looked at: see vise_weight_check_finite. */
+   Errors: ESHAPE (rank is not 2), EDTYPE. Values are not looked at: see vise_weight_check_finite.
+ */
 vise_status vise_weight_dense(vise_weight **out, vise_tensor *t, vise_err *err) VISE_MUST_USE;
 vise_tensor *vise_weight_dense_tensor(const vise_weight *w); /* borrowed; NULL if another kind */
 
 /* Errors: VISE_ENUMERIC naming row and column of the first NaN or infinity. */
 vise_status vise_weight_check_finite(const vise_weight *w, vise_err *err) VISE_MUST_USE;
 
-extern const vise_weight_kind *const vise_weight_kinds[]; /* ends with NULL */
+extern const vise_weight_kind *const vise_weight_kinds[];        /* ends with NULL */
 const vise_weight_kind *vise_weight_kind_find(const char *name); /* NULL if none */
 
 #endif

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoding a group x with importance v.
+ *
+ * Plain, symmetric: with M the value of greatest magnitude, scale = -M / 2^(bits - 1), so that M
+ * gets the code 0 at the far end and all 2^bits codes are used. Plain, asymmetric: scale = (high -
+ * low) / (2^bits - 1), zero = RNE(-low / scale), low <= 0 <= high: zero is exact.
+ *
+ * The scale is rounded to its stored type before any code is computed. Too small to be stored, or
+ * with a reciprocal that is not finite: 0, and all codes are `zero`. Too large: cut to the largest,
+ * so that every value decodes to a finite number.
+ *
+ * Searched: minimise sum v (x - scale (code - zero))^2 over scale (and zero). For fixed codes the
+ * best scale is closed form: with t = x / s, l = code - zero, e = t - l,
+ *
+ *   sum v (x - s (1 + d) l)^2 = s^2 (sum v e^2 - 2 d sum v e l + d^2 sum v l^2)
+ *   least at d = (sum v e l) / (sum v l^2):   s^2 (sum v e^2 - (sum v e l)^2 / sum v l^2)
+ *
+ * so each trial of a grid of scales (both signs when symmetric: the grid has one code more on one
+ * side) is judged by what it would reach after that fit; the best is refitted while it improves.
+ * The stored form of the winner must then beat the plain one, measured with the stored scales.
+ */
+#include "format/int_affine.h"
+
+#include "core/checked.h"
+#include "core/parallel.h"
+#include "kernels/convert.h"
+#include "kernels/intq.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+const vise_param vise_int_params[] = {
+    {"bits", VISE_PARAM_CHOICE, 2, 0, 0, "2 3 4 5 6 8", "bits per code"},
+    {"per", VISE_PARAM_CHOICE, VISE_PER_GROUP, 0, 0, "group row tensor", "what shares one scale"},
+    {"group", VISE_PARAM_INT, 64, 1, 1 << 20, NULL,
+     "columns that share one scale, per group; the last group of a row may be short"},
+    {"symmetric", VISE_PARAM_BOOL, 1, 0, 1, NULL, "no stored zero; the scale may be negative"},
+    {"scale", VISE_PARAM_CHOICE, VISE_INTQ_F16, 0, 0, "f16 bf16 f32", "type of the stored scales"},
+    {"search", VISE_PARAM_CHOICE, 1, 0, 0, "none mse",
+     "none: scale from the extremes; mse: the scale of least (weighted) squared error"},
+    {0},
+};
+
+static const int bits_of_choice[] = {2, 3, 4, 5, 6, 8};
+static const float LARGEST_F16 = 65504.0f;
+static const float LARGEST = 0x1p119f; /* of bf16 and f32 scales: 255 times it is finite */
+
+typedef struct layout {
+  int bits;
+  vise_int_per per;
+  bool is_symmetric, is_searched;
+  vise_intq_scale type;
+  int64_t m, k;
+  int64_t group;    /* columns of a group; k when per row or tensor */
+  int64_t n_groups; /* in a row */
+  int64_t row_bytes;
+} layout;
+
+static layout layout_of(const vise_format_spec *s) {
+  layout a = {.bits = bits_of_choice[(int)s->values[VISE_INT_BITS]],
+              .per = (vise_int_per)s->values[VISE_INT_PER],
+              .is_symmetric = s->values[VISE_INT_SYMMETRIC] != 0.0,
+              .is_searched = s->values[VISE_INT_SEARCH] != 0.0,
+              .type = (vise_intq_scale)s->values[VISE_INT_SCALE],
+              .m = s->m,
+              .k = s->k};
+  const int64_t wanted = (int64_t)s->values[VISE_INT_GROUP];
+  a.group = a.per != VISE_PER_GROUP || wanted > a.k ? a.k : wanted;
+  a.n_groups = a.k == 0 ? 0 : vise_ceil_div(a.k, a.group);
+  a.row_bytes = vise_ceil_div(a.k * a.bits, 8);
+  return a;
+}
+
+static vise_status int_check(const vise_format_spec *s, vise_err *err) {
+  if (s->k > INT64_MAX / 8) {
+    return vise_fail(err, VISE_ESHAPE, "int: w is [%lld, %lld], expected fewer columns",
+                     (long long)s->m, (long long)s->k);
+  }
+  return VISE_OK;
+}
+
+static int int_parts(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]) {
+  static const vise_dtype types[] = {VISE_DTYPE_F16, VISE_DTYPE_BF16, VISE_DTYPE_F32};
+  const layout a = layout_of(s);
+  const int64_t rows = a.per == VISE_PER_TENSOR && a.m > 0 ? 1 : a.m;
+  out[0] = (vise_part_shape){"codes", VISE_DTYPE_U8, 2, {a.m, a.row_bytes}};
+  out[1] = (vise_part_shape){"scales", types[a.type], 2, {rows, a.n_groups}};
+  out[2] = (vise_part_shape){"zeros", VISE_DTYPE_U8, 2, {rows, a.n_groups}};
+  return a.is_symmetric ? 2 : 3;
+}
+
+static int64_t int_rows_together(const vise_format_spec *s) {
+  return layout_of(s).per == VISE_PER_TENSOR ? s->m : 1;
+}
+
+/* ---- scales ---- */
+
+static int64_t scale_bytes(vise_intq_scale type) {
+  return type == VISE_INTQ_F32 ? 4 : 2;
+}
+
+/* What is read back when `scale` is stored. */
+static float stored(float scale, vise_intq_scale type) {
+  const float largest = type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
+  const float cut = scale > largest ? largest : scale < -largest ? -largest : scale;
+  const float s = type == VISE_INTQ_F16    ? vise_f16_to_f32(vise_f32_to_f16(cut))
+                  : type == VISE_INTQ_BF16 ? vise_bf16_to_f32(vise_f32_to_bf16(cut))
+                                           : cut;
+  return isfinite(1.0f / s) ? s : 0.0f;
+}
+
+static float reciprocal(float scale) {
+  return scale == 0.0f ? 0.0f : 1.0f / scale;
+}
+
+static void store(void *scales, int64_t i, float scale, vise_intq_scale type) {
+  switch (type) {
+  case VISE_INTQ_F16: ((uint16_t *)scales)[i] = vise_f32_to_f16(scale); break;
+  case VISE_INTQ_BF16: ((uint16_t *)scales)[i] = vise_f32_to_bf16(scale); break;
+  case VISE_INTQ_F32: ((float *)scales)[i] = scale; break;
+  }
+}
+
+typedef struct choice {
+  float scale; /* as stored */
+  int zero;
+} choice;
+
+static choice plain(float low, float high, const layout *a) {
+  const int top = (1 << a->bits) - 1;
+  if (a->is_symmetric) {
+    const float extreme = -low >= high ? low : high;
+    const int half = 1 << (a->bits - 1);
+    return (choice){stored(extreme / (float)-half, a->type), half};
+  }
+  const float s = stored(high / (float)top - low / (float)top, a->type);
+  const float z = s == 0.0f ? 0.0f : rintf(-low * reciprocal(s));
+  return (choice){s, z < (float)top ? (int)z : top};
+}
+
+/* ---- search ---- */
+
+/* A rectangle of values with one scale: part of a row, or all rows. */
+typedef struct patch {
+  const float *x;
+  int64_t ld, n_rows, n;
+  const float *v; /* [n] or NULL */
+  int top;        /* 2^bits - 1 */
+  vise_intq_scale type;
+} patch;
+
+static void run_trials(const patch *p, vise_intq_trial *trials, int n_trials) {
+  const vise_intq_kernels *kernels = vise_intq();
+  for (int64_t i = 0; i < p->n_rows && !(p->n_rows > 1 && vise_cancelled()); i++) {
+    kernels->trials(trials, n_trials, p->x + i * p->ld, p->v, p->n);
+  }
+}
+
+static vise_intq_trial new_trial(const patch *p, float r, int zero) {
+  return (vise_intq_trial){.r = r, .low = (float)-zero, .high = (float)(p->top - zero)};
+}
+
+/* Squared error after the scale is refitted to the trial's codes. */
+static double fitted(const vise_intq_trial *t) {
+  const double s = 1.0 / (double)t->r;
+  const double gain = t->mass > 0.0 ? t->slope * t->slope / t->mass : 0.0;
+  return s * s * (t->error - gain);
+}
+
+static float fitted_reciprocal(const vise_intq_trial *t) {
+  return t->mass > 0.0 ? (float)((double)t->r / (1.0 + t->slope / t->mass)) : t->r;
+}
+
+static double measured(const patch *p, choice c) {
+  vise_intq_trial t = new_trial(p, reciprocal(c.scale), c.zero);
+  run_trials(p, &t, 1);
+  return (double)c.scale * (double)c.scale * t.error;
+}
+
+enum { MAX_TRIALS = 64, REFITS = 3 };
+
+/* Refit the best of `trials` while that helps, and keep it in *inout if its stored form is better.
+ */
+static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choice *inout) {
+  run_trials(p, trials, n_trials);
+  vise_intq_trial best = trials[0];
+  for (int i = 1; i < n_trials; i++) {
+    if (fitted(&trials[i]) < fitted(&best)) {
+      best = trials[i];
+    }
+  }
+  for (int i = 0; i < REFITS; i++) {
+    vise_intq_trial next = best;
+    next.r = fitted_reciprocal(&best);
+    next.error = next.slope = next.mass = 0.0;
+    run_trials(p, &next, 1);
+    if (!(fitted(&next) < fitted(&best))) {
+      break;
+    }
+    best = next;
+  }
+  const choice found = {stored(1.0f / fitted_reciprocal(&best), p->type), (int)-best.low};
+  if (found.scale != 0.0f && measured(p, found) < measured(p, *inout)) {
+    *inout = found;
+  }
+}
+
+/* Scales tried, as multiples of the plain one's reciprocal. */
+static const float steps[] = {0.8f, 0.85f, 0.9f,  0.95f, 1.0f, 1.05f, 1.1f, 1.15f,
+                              1.2f, 1.26f, 1.33f, 1.41f, 1.5f, 1.62f, 1.8f, 2.0f};
+enum { N_STEPS = sizeof steps / sizeof steps[0] };
+
+static void search(const patch *p, const layout *a, choice *inout) {
+  const float r = reciprocal(inout->scale);
+  if (!isfinite(2.0f * r) || r == 0.0f) {
+    return;
+  }
+  vise_intq_trial trials[MAX_TRIALS];
+  int n = 0;
+  for (int i = 0; i < N_STEPS; i++) {
+    if (a->is_symmetric) {
+      trials[n++] = new_trial(p, r * steps[i], inout->zero);
+      trials[n++] = new_trial(p, -r * steps[i], inout->zero);
+    } else {
+      for (int d = -1; d <= 1; d++) {
+        const float z = rintf((float)inout->zero * steps[i]) + (float)d;
+        const int zero = z < 0.0f ? 0 : z < (float)p->top ? (int)z : p->top;
+        trials[n++] = new_trial(p, r * steps[i], zero);
+      }
+    }
+  }
+  improve(p, trials, n, inout);
+}
+
+/* ---- encode ---- */
+
+typedef struct work { /* scratch of one call, one entry per group */
+  float *low, *high, *r;
+  uint8_t *zeros, *codes;
+} work;
+
+static work carve(const layout *a, void *scratch) {
+  float *f = scratch;
+  const int64_t n = a->n_groups;
+  return (work){f, f + n, f + 2 * n, (uint8_t *)(f + 3 * n), (uint8_t *)(f + 3 * n) + n};
+}
+
+static size_t int_scratch_bytes(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return (size_t)a.n_groups * (3 * sizeof(float) + 1) + (size_t)a.k;
+}
+
+static void
+write_codes(const layout *a, const work *b, uint8_t *codes_out, const float *x, int64_t row) {
+  const vise_intq_kernels *kernels = vise_intq();
+  kernels->codes(b->codes, x, a->k, a->group, a->bits, b->r, a->is_symmetric ? NULL : b->zeros);
+  kernels->pack(codes_out + row * a->row_bytes, b->codes, a->k, a->bits);
+}
+
+static void encode_row(const layout *a,
+                       const work *b,
+                       void *const *parts,
+                       const float *x,
+                       int64_t row,
+                       const float *importance) {
+  vise_intq()->ranges(b->low, b->high, x, a->k, a->group);
+  char *scales = (char *)parts[1] + row * a->n_groups * scale_bytes(a->type);
+  for (int64_t i = 0; i < a->n_groups; i++) {
+    choice c = plain(b->low[i], b->high[i], a);
+    if (a->is_searched) {
+      const int64_t at = i * a->group;
+      const patch p = {.x = x + at,
+                       .n_rows = 1,
+                       .n = a->k - at < a->group ? a->k - at : a->group,
+                       .v = importance == NULL ? NULL : importance + at,
+                       .top = (1 << a->bits) - 1,
+                       .type = a->type};
+      search(&p, a, &c);
+    }
+    store(scales, i, c.scale, a->type);
+    b->r[i] = reciprocal(c.scale);
+    b->zeros[i] = (uint8_t)c.zero;
+  }
+  if (!a->is_symmetric) {
+    memcpy((uint8_t *)parts[2] + row * a->n_groups, b->zeros, (size_t)a->n_groups);
+  }
+  write_codes(a, b, parts[0], x, row);
+}
+
+static void encode_tensor(const layout *a,
+                          const work *b,
+                          void *const *parts,
+                          const float *w,
+                          int64_t ld,
+                          const float *importance) {
+  float low = 0.0f, high = 0.0f;
+  for (int64_t i = 0; i < a->m; i++) {
+    vise_intq()->ranges(b->low, b->high, w + i * ld, a->k, a->group);
+    low = b->low[0] < low ? b->low[0] : low;
+    high = b->high[0] > high ? b->high[0] : high;
+  }
+  choice c = plain(low, high, a);
+  if (a->is_searched) {
+    const patch p = {.x = w,
+                     .ld = ld,
+                     .n_rows = a->m,
+                     .n = a->k,
+                     .v = importance,
+                     .top = (1 << a->bits) - 1,
+                     .type = a->type};
+    search(&p, a, &c);
+  }
+  store(parts[1], 0, c.scale, a->type);
+  b->r[0] = reciprocal(c.scale);
+  b->zeros[0] = (uint8_t)c.zero;
+  if (!a->is_symmetric) {
+    *(uint8_t *)parts[2] = b->zeros[0];
+  }
+  for (int64_t i = 0; i < a->m && !vise_cancelled(); i++) {
+    write_codes(a, b, parts[0], w + i * ld, i);
+  }
+}
+
+static void int_encode(const vise_format_spec *s,
+                       void *const *parts,
+                       const float *w,
+                       int64_t ld,
+                       int64_t row,
+                       int64_t n_rows,
+                       const float *importance,
+                       void *scratch) {
+  const layout a = layout_of(s);
+  const work b = carve(&a, scratch);
+  if (a.k == 0 || n_rows == 0) {
+    return;
+  }
+  if (a.per == VISE_PER_TENSOR) {
+    encode_tensor(&a, &b, parts, w, ld, importance);
+    return;
+  }
+  for (int64_t i = 0; i < n_rows; i++) {
+    encode_row(&a, &b, parts, w + i * ld, row + i, importance);
+  }
+}
+
+/* ---- decode ---- */
+
+static void int_decode(const vise_format_spec *s,
+                       const void *const *parts,
+                       int64_t row,
+                       int64_t n_rows,
+                       int64_t col,
+                       int64_t n_cols,
+                       float *out,
+                       int64_t ld) {
+  const layout a = layout_of(s);
+  if (n_cols == 0) {
+    return;
+  }
+  const int64_t first = col / a.group, phase = col % a.group;
+  const uint8_t *codes = (const uint8_t *)parts[0] + col * a.bits / 8;
+  for (int64_t i = row; i < row + n_rows; i++, out += ld) {
+    const int64_t at = (a.per == VISE_PER_TENSOR ? 0 : i * a.n_groups) + first;
+    vise_intq()->decode(out, codes + i * a.row_bytes, n_cols, a.bits, phase, a.group,
+                        (const char *)parts[1] + at * scale_bytes(a.type), a.type,
+                        a.is_symmetric ? NULL : (const uint8_t *)parts[2] + at);
+  }
+}
+
+static vise_status
+int_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
+  const layout a = layout_of(s);
+  vise_part_shape shapes[VISE_FORMAT_PARTS];
+  int_parts(s, shapes);
+  const int64_t n = shapes[1].shape[0] * shapes[1].shape[1];
+  const float largest = a.type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
+  for (int64_t i = 0; i < n; i++) {
+    const float scale = a.type == VISE_INTQ_F16 ? vise_f16_to_f32(((const uint16_t *)parts[1])[i])
+                        : a.type == VISE_INTQ_BF16
+                            ? vise_bf16_to_f32(((const uint16_t *)parts[1])[i])
+                            : ((const float *)parts[1])[i];
+    if (!(fabsf(scale) <= largest)) {
+      return vise_fail(err, VISE_EFORMAT, "int: scale %lld is %g, expected at most %g in magnitude",
+                       (long long)i, (double)scale, (double)largest);
+    }
+    if (!a.is_symmetric && ((const uint8_t *)parts[2])[i] >= 1 << a.bits) {
+      return vise_fail(err, VISE_EFORMAT, "int: zero %lld is %d, expected at most %d", (long long)i,
+                       ((const uint8_t *)parts[2])[i], (1 << a.bits) - 1);
+    }
+  }
+  return VISE_OK;
+}
+
+static void int_describe(const vise_format_spec *s, char *out, size_t out_bytes) {
+  static const char *const types[] = {"", "/bf16", "/f32"};
+  const layout a = layout_of(s);
+  char sharing[24];
+  snprintf(sharing, sizeof sharing, "g%lld", (long long)s->values[VISE_INT_GROUP]);
+  snprintf(out, out_bytes, "int%d/%s%s%s", a.bits,
+           a.per == VISE_PER_ROW      ? "row"
+           : a.per == VISE_PER_TENSOR ? "tensor"
+                                      : sharing,
+           a.is_symmetric ? "" : "/asym", types[a.type]);
+}
+
+const vise_format vise_format_int = {
+    .name = "int",
+    .summary = "affine integers of 2 to 8 bits, one scale per group, row or tensor",
+    .source = "Nagel et al. 2021, arXiv:2106.08295, section 2",
+    .version = 1,
+    .params = vise_int_params,
+    .n_layout = VISE_INT_SEARCH,
+    .check = int_check,
+    .parts = int_parts,
+    .rows_together = int_rows_together,
+    .encode = int_encode,
+    .scratch_bytes = int_scratch_bytes,
+    .decode = int_decode,
+    .check_parts = int_check_parts,
+    .describe = int_describe,
+};

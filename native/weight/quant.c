@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kind `quant`: the parts of a number format. The tree has the attributes `format` and the
+ * layout parameters of that format (a choice whose word is a number is stored as that number), and
+ * its parts.
+ */
+#include "weight/quant.h"
+
+#include "core/mem.h"
+#include "core/parallel.h"
+#include "kernels/convert.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const vise_weight_kind vise_weight_kind_quant;
+
+typedef struct quant {
+  vise_weight base;
+  vise_format_spec spec;
+  int n_parts;
+  vise_part_shape shapes[VISE_FORMAT_PARTS];
+  vise_tensor *parts[VISE_FORMAT_PARTS]; /* retained, contiguous */
+  const void *data[VISE_FORMAT_PARTS];   /* of the parts */
+} quant;
+
+static quant *as_quant(const vise_weight *w) {
+  return (quant *)(uintptr_t)w;
+}
+
+/* An empty weight of `spec`, which is checked; parts are set by the caller. */
+static vise_status new_quant(quant **out, const vise_format_spec *spec, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_zalloc(&memory, sizeof(quant), err));
+  quant *q = memory;
+  vise_weight_init(&q->base, &vise_weight_kind_quant, spec->m, spec->k);
+  q->spec = *spec;
+  q->n_parts = spec->format->parts(spec, q->shapes);
+  *out = q;
+  return VISE_OK;
+}
+
+static void set_part(quant *q, int i, vise_tensor *t) {
+  q->parts[i] = t;
+  q->data[i] = vise_tensor_data(t);
+}
+
+static void quant_free(vise_weight *w) {
+  const quant *q = as_quant(w);
+  for (int i = 0; i < q->n_parts; i++) {
+    vise_tensor_release(q->parts[i]);
+  }
+}
+
+static void quant_decode(const vise_weight *w,
+                         int64_t row,
+                         int64_t n_rows,
+                         int64_t col,
+                         int64_t n_cols,
+                         float *out,
+                         int64_t ld) {
+  const quant *q = as_quant(w);
+  q->spec.format->decode(&q->spec, q->data, row, n_rows, col, n_cols, out, ld);
+}
+
+static void quant_describe(const vise_weight *w, char *out, size_t out_bytes) {
+  const quant *q = as_quant(w);
+  q->spec.format->describe(&q->spec, out, out_bytes);
+}
+
+/* ---- trees ---- */
+
+static bool is_number(const char *word) {
+  return *word != '\0' && word[strspn(word, "0123456789")] == '\0';
+}
+
+static vise_status save_value(vise_tree *t, const vise_param *p, double v, vise_err *err) {
+  char word[VISE_TREE_NAME];
+  switch (p->kind) {
+  case VISE_PARAM_REAL: return vise_tree_add_real(t, p->name, v, err);
+  case VISE_PARAM_CHOICE:
+    vise_param_choice(word, sizeof word, p->choices, (int)v);
+    if (!is_number(word)) {
+      return vise_tree_add_text(t, p->name, word, err);
+    }
+    return vise_tree_add_int(t, p->name, strtol(word, NULL, 10), err);
+  case VISE_PARAM_INT:
+  case VISE_PARAM_BOOL: break;
+  }
+  return vise_tree_add_int(t, p->name, (int64_t)v, err);
+}
+
+static vise_status
+load_choice(double *out, const vise_tree *t, const vise_param *p, vise_err *err) {
+  char word[VISE_TREE_NAME], found[VISE_TREE_NAME];
+  vise_param_choice(word, sizeof word, p->choices, 0);
+  if (is_number(word)) {
+    int64_t i;
+    VISE_TRY(vise_tree_get_int(&i, t, p->name, err));
+    snprintf(found, sizeof found, "%lld", (long long)i);
+  } else {
+    const char *text;
+    VISE_TRY(vise_tree_get_text(&text, t, p->name, err));
+    snprintf(found, sizeof found, "%s", text);
+  }
+  const int n = vise_param_choices(p->choices);
+  for (int i = 0; i < n; i++) {
+    vise_param_choice(word, sizeof word, p->choices, i);
+    if (strcmp(word, found) == 0) {
+      *out = i;
+      return VISE_OK;
+    }
+  }
+  return vise_fail(err, VISE_EFORMAT, "quant: attribute '%s' is %s, expected one of: %s", p->name,
+                   found, p->choices);
+}
+
+static vise_status load_value(double *out, const vise_tree *t, const vise_param *p, vise_err *err) {
+  if (p->kind == VISE_PARAM_CHOICE) {
+    return load_choice(out, t, p, err);
+  }
+  if (p->kind == VISE_PARAM_REAL) {
+    return vise_tree_get_real(out, t, p->name, err);
+  }
+  int64_t i;
+  VISE_TRY(vise_tree_get_int(&i, t, p->name, err));
+  *out = (double)i;
+  return VISE_OK;
+}
+
+static vise_status save_into(const quant *q, vise_tree *t, vise_err *err) {
+  const vise_format *format = q->spec.format;
+  VISE_TRY(vise_tree_add_text(t, "format", format->name, err));
+  for (int i = 0; i < format->n_layout; i++) {
+    VISE_TRY(save_value(t, &format->params[i], q->spec.values[i], err));
+  }
+  for (int i = 0; i < q->n_parts; i++) {
+    VISE_TRY(vise_tree_add_part(t, q->shapes[i].name, q->parts[i], err));
+  }
+  return VISE_OK;
+}
+
+static vise_status quant_save(const vise_weight *w, vise_tree **out, vise_err *err) {
+  VISE_TRY(vise_tree_create(out, "quant", w->m, w->k, err));
+  const vise_status st = save_into(as_quant(w), *out, err);
+  if (st != VISE_OK) {
+    vise_tree_free(*out);
+    *out = NULL;
+  }
+  return st;
+}
+
+static vise_status load_spec(vise_format_spec *out, const vise_tree *t, vise_err *err) {
+  const char *name;
+  VISE_TRY(vise_tree_get_text(&name, t, "format", err));
+  *out = (vise_format_spec){.format = vise_format_find(name), .m = t->m, .k = t->k};
+  if (out->format == NULL) {
+    return vise_fail(err, VISE_EFORMAT, "quant: unknown format '%s'", name);
+  }
+  vise_param_defaults(out->format->params, out->values);
+  for (int i = 0; i < out->format->n_layout; i++) {
+    VISE_TRY(load_value(&out->values[i], t, &out->format->params[i], err));
+  }
+  if (vise_format_check(out, err) != VISE_OK) {
+    if (err != NULL) {
+      err->code = VISE_EFORMAT; /* a file is at fault, not the caller */
+    }
+    return VISE_EFORMAT;
+  }
+  return VISE_OK;
+}
+
+static vise_status load_parts(quant *q, const vise_tree *t, vise_err *err) {
+  for (int i = 0; i < q->n_parts; i++) {
+    const vise_part_shape *s = &q->shapes[i];
+    vise_tensor *part;
+    VISE_TRY(vise_tree_get_part(&part, t, s->name, s->dtype, s->rank, s->shape, err));
+    set_part(q, i, vise_tensor_retain(part));
+  }
+  return q->spec.format->check_parts(&q->spec, q->data, err);
+}
+
+static vise_status quant_load(vise_weight **out, const vise_tree *t, vise_err *err) {
+  *out = NULL;
+  vise_format_spec spec;
+  quant *q;
+  VISE_TRY(load_spec(&spec, t, err));
+  VISE_TRY(new_quant(&q, &spec, err));
+  const vise_status st = load_parts(q, t, err);
+  if (st != VISE_OK) {
+    vise_weight_release(&q->base);
+    return st;
+  }
+  *out = &q->base;
+  return VISE_OK;
+}
+
+/* ---- quantize ---- */
+
+enum { CHUNK_WEIGHTS = 1 << 17 };
+
+typedef struct job {
+  const vise_weight *w;
+  const quant *q;
+  void *parts[VISE_FORMAT_PARTS];
+  const float *importance;
+  int64_t rows; /* decoded and encoded by one call */
+  char *scratch;
+  size_t worker_bytes, row_bytes; /* scratch of a worker; its decoded rows come first */
+  atomic_bool has_nonfinite;
+} job;
+
+/* Mapped pages of rows [begin, end) of a dense weight are not needed again. */
+static void drop_rows(const vise_weight *w, int64_t begin, int64_t end) {
+  vise_tensor *t = vise_weight_dense_tensor(w);
+  if (t != NULL && vise_tensor_is_mapped(t)) {
+    const size_t row = (size_t)w->k * vise_dtype_bytes(vise_tensor_dtype(t));
+    vise_file_drop_pages((const char *)vise_tensor_data(t) + (size_t)begin * row,
+                         (size_t)(end - begin) * row);
+  }
+}
+
+static void quantize_rows(void *arg, int64_t begin, int64_t end, int worker) {
+  job *a = arg;
+  float *x = (float *)(void *)(a->scratch + (size_t)worker * a->worker_bytes);
+  void *scratch = (char *)x + a->row_bytes;
+  const int64_t k = a->w->k;
+  for (int64_t row = begin; row < end; row += a->rows) {
+    const int64_t n = end - row < a->rows ? end - row : a->rows;
+    a->w->kind->decode(a->w, row, n, 0, k, x, k);
+    if (vise_convert()->has_nonfinite(x, n * k)) {
+      a->has_nonfinite = true;
+      return;
+    }
+    a->q->spec.format->encode(&a->q->spec, a->parts, x, k, row, n, a->importance, scratch);
+  }
+  drop_rows(a->w, begin, end);
+}
+
+static vise_status check_importance(const float *importance, int64_t k, vise_err *err) {
+  for (int64_t j = 0; importance != NULL && j < k; j++) {
+    if (!(importance[j] >= 0.0f) || isinf(importance[j])) {
+      return vise_fail(err, VISE_ENUMERIC, "importance: of column %lld is %g, expected 0 or more",
+                       (long long)j, (double)importance[j]);
+    }
+  }
+  return VISE_OK;
+}
+
+static vise_status fill(quant *q, const vise_weight *w, const float *importance, vise_err *err) {
+  job a = {.w = w, .q = q, .importance = importance};
+  for (int i = 0; i < q->n_parts; i++) {
+    const vise_part_shape *s = &q->shapes[i];
+    vise_tensor *t;
+    VISE_TRY(vise_tensor_create(&t, s->dtype, s->rank, s->shape, err));
+    set_part(q, i, t);
+    a.parts[i] = vise_tensor_data(t);
+  }
+  if (w->m == 0 || w->k == 0) {
+    return VISE_OK;
+  }
+  const int64_t together = q->spec.format->rows_together(&q->spec);
+  const int64_t fit = CHUNK_WEIGHTS / w->k;
+  const int64_t grain = together > fit ? together : fit < 1 ? 1 : fit;
+  a.rows = together;
+  a.row_bytes = ((size_t)(together * w->k) * sizeof(float) + 63) & ~(size_t)63;
+  a.worker_bytes = a.row_bytes + ((q->spec.format->scratch_bytes(&q->spec) + 63) & ~(size_t)63);
+  void *scratch;
+  const int64_t n_chunks = (w->m + grain - 1) / grain;
+  const int64_t n_workers = n_chunks == 1 ? 1 : vise_threads();
+  VISE_TRY(vise_mem_alloc_array(&scratch, n_workers, a.worker_bytes, err));
+  a.scratch = scratch;
+  const vise_status st = vise_parallel_for(w->m, grain, quantize_rows, &a, err);
+  vise_mem_free(scratch);
+  drop_rows(w, 0, w->m); /* reading one page brings its neighbours, dropped or not */
+  VISE_TRY(st);
+  if (a.has_nonfinite) {
+    VISE_TRY(vise_weight_check_finite(w, err));
+  }
+  return VISE_OK;
+}
+
+vise_status vise_weight_quantize(vise_weight **out,
+                                 const vise_weight *w,
+                                 const vise_format_spec *spec,
+                                 const float *importance,
+                                 vise_err *err) {
+  *out = NULL;
+  vise_format_spec full = *spec;
+  full.m = w->m;
+  full.k = w->k;
+  quant *q;
+  VISE_TRY(vise_format_check(&full, err));
+  VISE_TRY(check_importance(importance, w->k, err));
+  VISE_TRY(new_quant(&q, &full, err));
+  const vise_status st = fill(q, w, importance, err);
+  if (st != VISE_OK) {
+    vise_weight_release(&q->base);
+    return st;
+  }
+  *out = &q->base;
+  return VISE_OK;
+}
+
+const vise_format_spec *vise_weight_quant_spec(const vise_weight *w) {
+  return w->kind == &vise_weight_kind_quant ? &as_quant(w)->spec : NULL;
+}
+
+vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name) {
+  const quant *q = as_quant(w);
+  for (int i = 0; w->kind == &vise_weight_kind_quant && i < q->n_parts; i++) {
+    if (strcmp(q->shapes[i].name, name) == 0) {
+      return q->parts[i];
+    }
+  }
+  return NULL;
+}
+
+const vise_weight_kind vise_weight_kind_quant = {
+    .name = "quant",
+    .summary = "codes and scales in a number format",
+    .decode = quant_decode,
+    .save = quant_save,
+    .load = quant_load,
+    .describe = quant_describe,
+    .free = quant_free,
+};

@@ -1,0 +1,56 @@
+local lu = require("luaunit")
+local golden = require("support.golden")
+local native = require("vise.native")
+
+local tokenizer = native.tokenizer
+
+TestSentencePiece = {}
+
+local H = {}
+
+--- A file's bytes; the test is skipped where ../shared is missing.
+function H.shared(path)
+  local text = golden.read(path)
+  lu.skipIf(text == nil, "../shared is missing")
+  return text
+end
+
+function H.stories()
+  return assert(tokenizer.sentencepiece(H.shared("data/stories260K/tokenizer.model")))
+end
+
+--- Compare every entry of a golden file with what `t` gives for its string.
+function H.compare_encodings(t, strings, entries)
+  lu.assertEquals(#strings, #entries)
+  for i, entry in ipairs(entries) do
+    local text = golden.bytes(entry.hex and entry or strings[i])
+    local what = ("string %d %q"):format(i, text)
+    lu.assertEquals(t:encode(text):table(), entry.ids, what)
+    if entry.ids_bos then
+      lu.assertEquals(t:encode(text, true):table(), entry.ids_bos, what)
+    end
+    lu.assertEquals(t:decode(entry.ids), golden.bytes(entry.decoded), what)
+  end
+end
+
+function H.compare_decodings(t, entries)
+  for i, entry in ipairs(entries) do
+    lu.assertEquals(t:decode(entry.ids), golden.bytes(entry.decoded), "entry " .. i)
+  end
+end
+
+function TestSentencePiece:test_encodes_and_decodes_as_sentencepiece_does()
+  H.compare_encodings(H.stories(), golden.json("tokenizer/strings.json"),
+    golden.json("tokenizer/sentencepiece.json"))
+end
+
+function TestSentencePiece:test_decodes_any_ids_as_sentencepiece_does()
+  H.compare_decodings(H.stories(), golden.json("tokenizer/sentencepiece_decode.json"))
+end
+
+function TestSentencePiece:test_bytes_that_are_not_utf8_become_replacement_characters()
+  local entries = golden.json("tokenizer/sentencepiece_invalid_utf8.json")
+  H.compare_encodings(H.stories(), entries, entries)
+end
+
+os.exit(lu.LuaUnit.run())

@@ -1,0 +1,36 @@
+---@meta
+-- vise.native.method: the methods written in C. Use vise.method, which knows those in Lua too.
+
+local M = {}
+
+---@class vise.NativeMethod
+---@field name string
+---@field family string
+---@field summary string
+---@field source string
+---@field version integer
+---@field needs string[]
+---@field is_exact boolean
+---@field params vise.OptionRow[]
+
+---@return vise.NativeMethod[]
+function M.list() end
+
+--- Raises what is wrong with these values for a weight [m, k].
+---@param name string
+---@param m integer
+---@param k integer
+---@param values number[] one per parameter; choices by index from 0
+---@return true
+function M.check(name, m, k, values) end
+
+---@param name string
+---@param w vise.Weight
+---@param values number[]
+---@param importance? vise.Tensor [k] f32
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code "cancelled"
+function M.run(name, w, values, importance) end
+
+return M

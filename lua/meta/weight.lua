@@ -1,0 +1,75 @@
+---@meta
+-- vise.native.weight: matrices W [m, k] in any representation; immutable, shared by reference.
+
+---@class vise.Weight
+local Weight = {}
+
+--- Y [t, m] = X [t, k] W'. The same bits on any number of threads and any CPU level.
+---@param x vise.Tensor [t, k] f32
+---@return vise.Tensor|nil y [t, m] f32
+---@return string? message
+---@return string? code "cancelled"
+function Weight:matmul(x) end
+
+--- Rows by token id.
+---@param ids vise.Tensor [n] i32, from 0
+---@return vise.Tensor|nil rows [n, k] f32
+---@return string? message
+---@return string? code "cancelled"
+function Weight:rows(ids) end
+
+---@return vise.Tensor|nil values [m, k] f32
+---@return string? message
+---@return string? code "cancelled"
+function Weight:dense() end
+
+---@return vise.Tensor|nil tensor the stored tensor of a dense weight; nil of any other kind
+function Weight:tensor() end
+
+---@return integer[] shape {m, k}
+function Weight:shape() end
+
+---@return integer bytes exactly what is stored
+function Weight:bytes() end
+
+---@return string kind "dense", "quant"
+function Weight:kind() end
+
+---@return string text "bf16", "int4/g64"
+function Weight:describe() end
+
+---@class vise.WeightTree
+---@field kind string
+---@field m integer
+---@field k integer
+---@field attributes table<string, integer|number|string>
+---@field parts table<string, vise.Tensor>
+---@field children vise.WeightTree[]
+
+---@return vise.WeightTree
+function Weight:tree() end
+
+--- Sums over all elements, f64; raises if the shapes differ.
+---@param other vise.Weight
+---@return number|nil squared sum of (self - other)^2
+---@return number|string norm sum of self^2, or the message
+---@return string? code "cancelled"
+function Weight:difference(other) end
+
+--- Raises naming row and column of the first NaN or infinity.
+---@return true|nil
+---@return string? message
+---@return string? code "cancelled"
+function Weight:check_finite() end
+
+--- Let go now; safe to call twice.
+function Weight:close() end
+
+local M = {}
+
+--- A weight over a tensor, which is retained. Raises if it is no contiguous float matrix.
+---@param tensor vise.Tensor [m, k]
+---@return vise.Weight
+function M.dense(tensor) end
+
+return M

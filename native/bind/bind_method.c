@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bind/bind_method.c -- method/method.h as native.method and the list of formats as native.format.
+ */
+#include "bind/bind.h"
+#include "format/format.h"
+#include "method/method.h"
+
+#include <string.h>
+
+/* Word `i` of `choices` on the stack: an integer when it is written as one. */
+static void push_choice(lua_State *L, const char *choices, int i) {
+  char word[64];
+  vise_param_choice(word, sizeof word, choices, i);
+  if (lua_stringtonumber(L, word) == 0) {
+    lua_pushstring(L, word);
+  }
+}
+
+static void push_default(lua_State *L, const vise_param *p) {
+  switch (p->kind) {
+  case VISE_PARAM_INT: lua_pushinteger(L, (lua_Integer)p->def); break;
+  case VISE_PARAM_REAL: lua_pushnumber(L, p->def); break;
+  case VISE_PARAM_BOOL: lua_pushboolean(L, p->def != 0.0); break;
+  case VISE_PARAM_CHOICE: push_choice(L, p->choices, (int)p->def); break;
+  }
+}
+
+static void push_param(lua_State *L, const vise_param *p) {
+  static const char *const kinds[] = {"int", "real", "bool", "choice"};
+  lua_createtable(L, 0, 7);
+  lua_pushstring(L, p->name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, kinds[p->kind]);
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, p->doc);
+  lua_setfield(L, -2, "doc");
+  push_default(L, p);
+  lua_setfield(L, -2, "default");
+  if (p->kind == VISE_PARAM_INT || p->kind == VISE_PARAM_REAL) {
+    const double bounds[] = {p->min, p->max};
+    for (int i = 0; i < 2; i++) {
+      if (p->kind == VISE_PARAM_INT) {
+        lua_pushinteger(L, (lua_Integer)bounds[i]);
+      } else {
+        lua_pushnumber(L, bounds[i]);
+      }
+      lua_setfield(L, -2, i == 0 ? "min" : "max");
+    }
+  }
+  if (p->kind == VISE_PARAM_CHOICE) {
+    const int n = vise_param_choices(p->choices);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+      push_choice(L, p->choices, i);
+      lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "choices");
+  }
+}
+
+static void push_params(lua_State *L, const vise_param *params) {
+  lua_newtable(L);
+  for (int i = 0; params[i].name != NULL; i++) {
+    push_param(L, &params[i]);
+    lua_seti(L, -2, i + 1);
+  }
+}
+
+static void set_text(lua_State *L, const char *field, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+/* native.format.list() -> {{name, summary, source, version, params = {...}}, ...} */
+static int format_list(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; vise_formats[i] != NULL; i++) {
+    const vise_format *f = vise_formats[i];
+    lua_createtable(L, 0, 5);
+    set_text(L, "name", f->name);
+    set_text(L, "summary", f->summary);
+    set_text(L, "source", f->source);
+    lua_pushinteger(L, f->version);
+    lua_setfield(L, -2, "version");
+    push_params(L, f->params);
+    lua_setfield(L, -2, "params");
+    lua_seti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+static void push_needs(lua_State *L, unsigned needs) {
+  static const struct {
+    unsigned bit;
+    const char *name;
+  } names[] = {{VISE_NEEDS_MOMENTS, "moments"},
+               {VISE_NEEDS_CROSS, "cross"},
+               {VISE_NEEDS_GRADIENTS, "gradients"},
+               {VISE_NEEDS_DATA, "data"}};
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if ((needs & names[i].bit) != 0) {
+      lua_pushstring(L, names[i].name);
+      lua_seti(L, -2, luaL_len(L, -2) + 1);
+    }
+  }
+}
+
+/* native.method.list() -> {{name, family, summary, source, version, needs, is_exact, params}, ...}
+ */
+static int method_list(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    const vise_method *method = vise_methods[i];
+    lua_createtable(L, 0, 8);
+    set_text(L, "name", method->name);
+    set_text(L, "family", method->family);
+    set_text(L, "summary", method->summary);
+    set_text(L, "source", method->source);
+    lua_pushinteger(L, method->version);
+    lua_setfield(L, -2, "version");
+    push_needs(L, method->needs);
+    lua_setfield(L, -2, "needs");
+    lua_pushboolean(L, method->is_exact);
+    lua_setfield(L, -2, "is_exact");
+    push_params(L, method->params);
+    lua_setfield(L, -2, "params");
+    lua_seti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+static const vise_method *check_method(lua_State *L, int arg) {
+  const char *name = luaL_checkstring(L, arg);
+  const vise_method *method = vise_method_find(name);
+  if (method == NULL) {
+    luaL_argerror(L, arg, lua_pushfstring(L, "unknown method '%s'", name));
+  }
+  return method;
+}
+
+/* The list of numbers at `arg`, one per parameter; choices are indices from 0. */
+static void
+check_values(lua_State *L, int arg, const vise_method *method, double values[VISE_PARAM_MAX]) {
+  luaL_checktype(L, arg, LUA_TTABLE);
+  for (int i = 0; method->params[i].name != NULL; i++) {
+    int is_number;
+    lua_geti(L, arg, i + 1);
+    values[i] = lua_tonumberx(L, -1, &is_number);
+    if (!is_number) {
+      luaL_argerror(L, arg, lua_pushfstring(L, "no number for '%s'", method->params[i].name));
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* native.method.check(name, m, k, values) -> true; raises what is wrong */
+static int method_check(lua_State *L) {
+  double values[VISE_PARAM_MAX];
+  const vise_method *method = check_method(L, 1);
+  const lua_Integer m = luaL_checkinteger(L, 2), k = luaL_checkinteger(L, 3);
+  check_values(L, 4, method, values);
+  vise_err err;
+  if (vise_method_check(method, m, k, values, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* native.method.run(name, weight, values[, importance [k] f32]) -> weight */
+static int method_run(lua_State *L) {
+  double values[VISE_PARAM_MAX];
+  const vise_method *method = check_method(L, 1);
+  const vise_weight *w = bind_check_weight(L, 2);
+  check_values(L, 3, method, values);
+  vise_method_input in = {.w = w, .values = values};
+  if (!lua_isnoneornil(L, 4)) {
+    const vise_tensor *importance = bind_check_vector_f32(L, 4);
+    if (vise_tensor_dim(importance, 0) != w->k) {
+      return luaL_error(L, "%s: importance is [%I], expected [%I] (columns of w)", method->name,
+                        (LUAI_UACINT)vise_tensor_dim(importance, 0), (LUAI_UACINT)w->k);
+    }
+    in.importance = vise_tensor_data(importance);
+  }
+  vise_err err;
+  int64_t bytes = 0;
+  vise_weight **slot = bind_new_weight(L);
+  vise_status st = vise_method_check(method, w->m, w->k, values, &err);
+  if (st == VISE_OK) {
+    st = method->run(slot, &in, &err);
+  }
+  if (st == VISE_OK) {
+    st = vise_weight_bytes(&bytes, *slot, &err);
+  }
+  if (st != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  bind_count_bytes(L, (size_t)bytes);
+  return 1;
+}
+
+static const luaL_Reg format_functions[] = {{"list", format_list}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {
+    {"list", method_list}, {"check", method_check}, {"run", method_run}, {NULL, NULL}};
+
+int luaopen_vise_native_format(lua_State *L) {
+  luaL_newlib(L, format_functions);
+  return 1;
+}
+
+int luaopen_vise_native_method(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bind/bind_weight.c -- weight/weight.h as native.weight. Token ids stay 0-based: they are data. */
+#include "bind/bind.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WEIGHT "vise.weight"
+#define TREE   "vise.weight.tree" /* owns a tree while it is being copied into tables */
+
+vise_weight **bind_new_weight(lua_State *L) {
+  vise_weight **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = NULL;
+  luaL_setmetatable(L, WEIGHT);
+  return slot;
+}
+
+vise_weight *bind_check_weight(lua_State *L, int arg) {
+  vise_weight **slot = luaL_checkudata(L, arg, WEIGHT);
+  luaL_argcheck(L, *slot != NULL, arg, "weight is closed");
+  return *slot;
+}
+
+/* weight.dense(tensor [m, k]) -> weight */
+static int weight_dense(lua_State *L) {
+  vise_tensor *t = bind_check_tensor(L, 1);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_dense(slot, t, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* A new f32 tensor [rows, columns] on the stack. */
+static vise_tensor *push_matrix(lua_State *L, int64_t rows, int64_t columns) {
+  const int64_t shape[] = {rows, columns};
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  if (vise_tensor_create(slot, VISE_DTYPE_F32, 2, shape, &err) != VISE_OK) {
+    bind_fail(L, &err); /* no room, or a wrong shape: both raise */
+  }
+  bind_count_bytes(L, vise_tensor_bytes(*slot));
+  return *slot;
+}
+
+/* w:matmul(x [t, k] f32) -> y [t, m] f32 */
+static int weight_matmul(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  const vise_tensor *x = bind_check_matrix_f32(L, 2);
+  const int64_t t = vise_tensor_dim(x, 0), columns = vise_tensor_dim(x, 1);
+  if (columns != w->k) {
+    return luaL_error(L, "matmul: x is [%I, %I], expected [%I, %I] (columns of w)", (LUAI_UACINT)t,
+                      (LUAI_UACINT)columns, (LUAI_UACINT)t, (LUAI_UACINT)w->k);
+  }
+  vise_err err;
+  vise_tensor *y = push_matrix(L, t, w->m);
+  const vise_status st =
+      vise_weight_matmul(w, vise_tensor_data(y), w->m, vise_tensor_data(x), w->k, t, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* w:rows(ids [n] i32) -> [n, k] f32; ids count from 0 */
+static int weight_rows(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  const vise_tensor *ids = bind_check_vector_i32(L, 2);
+  const int64_t n = vise_tensor_dim(ids, 0);
+  vise_err err;
+  vise_tensor *out = push_matrix(L, n, w->k);
+  const vise_status st =
+      vise_weight_gather_rows(w, vise_tensor_data(ids), n, vise_tensor_data(out), w->k, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* w:dense() -> [m, k] f32 */
+static int weight_to_dense(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_err err;
+  vise_tensor *out = push_matrix(L, w->m, w->k);
+  const vise_status st = vise_weight_dense_rows(w, 0, w->m, vise_tensor_data(out), w->k, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* w:tensor() -> the stored tensor of a dense weight, or nil */
+static int weight_tensor(lua_State *L) {
+  vise_tensor *t = vise_weight_dense_tensor(bind_check_weight(L, 1));
+  if (t == NULL) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  *bind_new_tensor(L) = vise_tensor_retain(t);
+  return 1;
+}
+
+/* w:shape() -> {m, k} */
+static int weight_shape(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  lua_createtable(L, 2, 0);
+  lua_pushinteger(L, w->m);
+  lua_seti(L, -2, 1);
+  lua_pushinteger(L, w->k);
+  lua_seti(L, -2, 2);
+  return 1;
+}
+
+/* w:bytes() -> exactly what is stored */
+static int weight_bytes(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_err err;
+  int64_t bytes;
+  if (vise_weight_bytes(&bytes, w, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushinteger(L, bytes);
+  return 1;
+}
+
+/* w:kind() -> "quant" */
+static int weight_kind(lua_State *L) {
+  lua_pushstring(L, bind_check_weight(L, 1)->kind->name);
+  return 1;
+}
+
+/* w:describe() -> "int4/g64" */
+static int weight_describe(lua_State *L) {
+  char text[128];
+  vise_weight_describe(bind_check_weight(L, 1), text, sizeof text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static void push_tree(lua_State *L, const vise_tree *t) {
+  luaL_checkstack(L, 8, "weight is nested too deep");
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, t->kind);
+  lua_setfield(L, -2, "kind");
+  lua_pushinteger(L, t->m);
+  lua_setfield(L, -2, "m");
+  lua_pushinteger(L, t->k);
+  lua_setfield(L, -2, "k");
+  lua_createtable(L, 0, t->n_attributes);
+  for (int i = 0; i < t->n_attributes; i++) {
+    const vise_attribute *a = &t->attributes[i];
+    switch (a->type) {
+    case VISE_ATTRIBUTE_INT: lua_pushinteger(L, a->i); break;
+    case VISE_ATTRIBUTE_REAL: lua_pushnumber(L, a->r); break;
+    case VISE_ATTRIBUTE_TEXT: lua_pushstring(L, a->text); break;
+    }
+    lua_setfield(L, -2, a->name);
+  }
+  lua_setfield(L, -2, "attributes");
+  lua_createtable(L, 0, t->n_parts);
+  for (int i = 0; i < t->n_parts; i++) {
+    *bind_new_tensor(L) = vise_tensor_retain(t->parts[i].tensor);
+    lua_setfield(L, -2, t->parts[i].name);
+  }
+  lua_setfield(L, -2, "parts");
+  lua_createtable(L, t->n_children, 0);
+  for (int i = 0; i < t->n_children; i++) {
+    push_tree(L, t->children[i]);
+    lua_seti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "children");
+}
+
+/* w:tree() -> {kind, m, k, attributes = {...}, parts = {name = tensor}, children = {...}} */
+static int weight_tree(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_err err;
+  vise_tree **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = NULL;
+  luaL_setmetatable(L, TREE);
+  if (vise_weight_save(w, slot, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  push_tree(L, *slot);
+  vise_tree_free(*slot);
+  *slot = NULL;
+  return 1;
+}
+
+static int tree_gc(lua_State *L) {
+  vise_tree **slot = luaL_checkudata(L, 1, TREE);
+  vise_tree_free(*slot);
+  *slot = NULL;
+  return 0;
+}
+
+/* w:difference(other) -> sum of (w - other)^2, sum of w^2 */
+static int weight_difference(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1), *other = bind_check_weight(L, 2);
+  vise_err err;
+  double squared, norm;
+  if (vise_weight_difference(&squared, &norm, w, other, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushnumber(L, squared);
+  lua_pushnumber(L, norm);
+  return 2;
+}
+
+/* w:check_finite() -> true; raises naming the first NaN or infinity */
+static int weight_check_finite(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_err err;
+  if (vise_weight_check_finite(w, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* a == b: the same weight underneath */
+static int weight_eq(lua_State *L) {
+  vise_weight **a = luaL_testudata(L, 1, WEIGHT), **b = luaL_testudata(L, 2, WEIGHT);
+  lua_pushboolean(L, a != NULL && b != NULL && *a == *b);
+  return 1;
+}
+
+/* tostring(w) -> vise.weight int4/g64 [288, 768] 4.25 bpw 114.8 KiB */
+static int weight_tostring(lua_State *L) {
+  vise_weight **slot = luaL_checkudata(L, 1, WEIGHT);
+  if (*slot == NULL) {
+    lua_pushliteral(L, "vise.weight (closed)");
+    return 1;
+  }
+  vise_err err;
+  int64_t stored;
+  if (vise_weight_bytes(&stored, *slot, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  char text[128], size[32], rate[32] = "";
+  vise_weight_describe(*slot, text, sizeof text);
+  const double bytes = (double)stored, n = (double)(*slot)->m * (double)(*slot)->k;
+  if (n > 0) {
+    snprintf(rate, sizeof rate, " %.4g bpw", 8 * bytes / n);
+  }
+  if (bytes < 1024) {
+    snprintf(size, sizeof size, "%.0f B", bytes);
+  } else if (bytes < 1024 * 1024) {
+    snprintf(size, sizeof size, "%.1f KiB", bytes / 1024);
+  } else {
+    snprintf(size, sizeof size, "%.1f MiB", bytes / (1024 * 1024));
+  }
+  lua_pushfstring(L, "vise.weight %s [%I, %I]%s %s", text, (LUAI_UACINT)(*slot)->m,
+                  (LUAI_UACINT)(*slot)->k, rate, size);
+  return 1;
+}
+
+/* w:close(), __close, __gc: let go now. Safe to call twice. */
+static int weight_close(lua_State *L) {
+  vise_weight **slot = luaL_checkudata(L, 1, WEIGHT);
+  vise_weight_release(*slot);
+  *slot = NULL;
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"dense", weight_dense}, {NULL, NULL}};
+
+static const luaL_Reg methods[] = {
+    {"matmul", weight_matmul},
+    {"rows", weight_rows},
+    {"dense", weight_to_dense},
+    {"tensor", weight_tensor},
+    {"shape", weight_shape},
+    {"bytes", weight_bytes},
+    {"kind", weight_kind},
+    {"describe", weight_describe},
+    {"tree", weight_tree},
+    {"difference", weight_difference},
+    {"check_finite", weight_check_finite},
+    {"close", weight_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__index", NULL}, /* filled by bind_new_class */
+    {"__gc", weight_close}, {"__close", weight_close},
+    {"__eq", weight_eq},    {"__tostring", weight_tostring},
+    {NULL, NULL},
+};
+
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg tree_metamethods[] = {{"__gc", tree_gc}, {NULL, NULL}};
+
+int luaopen_vise_native_weight(lua_State *L) {
+  bind_new_class(L, WEIGHT, methods, metamethods);
+  bind_new_class(L, TREE, no_methods, tree_metamethods);
+  luaL_newlib(L, functions);
+  bind_expose_methods(L, WEIGHT);
+  return 1;
+}

@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: Apache-2.0
+local lu = require("luaunit")
+local native = require("vise.native")
+local weight = require("vise.weight")
+
+local H = {}
+
+function H.weight(m, k)
+  return weight.dense(native.core.random_tensor("f32", { m, k }, 1, "test_weight"))
+end
+
+TestWeight = {}
+
+function TestWeight:test_dense_shares_the_tensor()
+  local t <close> = native.tensor.from("f32", { 2, 3 }, { 1, 2, 3, 4, 5, 6 })
+  local w <close> = weight.dense(t)
+  lu.assertEquals(w:shape(), { 2, 3 })
+  lu.assertEquals(w:kind(), "dense")
+  lu.assertEquals(w:bytes(), 24)
+  lu.assertEquals(w:tensor():table(), { 1, 2, 3, 4, 5, 6 })
+  lu.assertEquals(tostring(w), "vise.weight f32 [2, 3] 32 bpw 24 B")
+end
+
+function TestWeight:test_dense_refuses_integers_and_vectors()
+  local integers <close> = native.tensor.zeros("i32", { 2, 2 })
+  local vector <close> = native.tensor.zeros("f32", { 4 })
+  lu.assertErrorMsgContains("weight: tensor is i32, expected a float type", weight.dense, integers)
+  local message = "weight: tensor is [4], expected a contiguous matrix"
+  lu.assertErrorMsgContains(message, weight.dense, vector)
+end
+
+function TestWeight:test_matmul_of_a_case_worked_by_hand()
+  local w <close> = weight.dense(native.tensor.from("bf16", { 2, 3 }, { 1, 2, 3, 4, 5, 6 }))
+  local x <close> = native.tensor.from("f32", { 2, 3 }, { 1, 1, 1, 1, 0, -1 })
+  lu.assertEquals(w:matmul(x):table(), { 6, 15, -2, -2 })
+  local wrong <close> = native.tensor.zeros("f32", { 2, 4 })
+  local message = "matmul: x is [2, 4], expected [2, 3] (columns of w)"
+  lu.assertErrorMsgContains(message, w.matmul, w, wrong)
+end
+
+function TestWeight:test_rows_take_ids_from_zero()
+  local w <close> = weight.dense(native.tensor.from("f32", { 3, 2 }, { 1, 2, 3, 4, 5, 6 }))
+  local ids <close> = native.tensor.from("i32", { 2 }, { 2, 0 })
+  lu.assertEquals(w:rows(ids):table(), { 5, 6, 1, 2 })
+  local bad <close> = native.tensor.from("i32", { 2 }, { 2, 3 })
+  lu.assertErrorMsgContains("weight: id 1 is 3, expected 0 to 2", w.rows, w, bad)
+end
+
+function TestWeight:test_quantize_counts_every_stored_byte()
+  local w <close> = H.weight(16, 172)
+  local q <close> = w:quantize({ bits = 3, group = 64 })
+  -- 172 columns: 65 bytes of 3-bit codes and three groups of an f16 scale in each row
+  lu.assertEquals(q:bytes(), 16 * (65 + 3 * 2))
+  lu.assertEquals(q:describe(), "int3/g64")
+  local tree = q:tree()
+  lu.assertEquals(tree.attributes, {
+    format = "int", bits = 3, per = "group", group = 64, symmetric = 1, scale = "f16",
+  })
+  lu.assertEquals(tree.parts.codes:shape(), { 16, 65 })
+  lu.assertEquals(tree.parts.scales:shape(), { 16, 3 })
+end
+
+function TestWeight:test_error_falls_as_bits_grow()
+  local w <close> = H.weight(32, 256)
+  local last = math.huge
+  for _, bits in ipairs({ 2, 3, 4, 5, 6, 8 }) do
+    local q <close> = w:quantize({ bits = bits })
+    local e = q:error(w)
+    lu.assertTrue(e < 0.6 * last)
+    last = e
+  end
+  lu.assertEquals(w:error(w), 0.0)
+end
+
+function TestWeight:test_error_of_a_case_worked_by_hand()
+  local a <close> = weight.dense(native.tensor.from("f32", { 1, 2 }, { 3, 4 }))
+  local b <close> = weight.dense(native.tensor.from("f32", { 1, 2 }, { 3, 3 }))
+  lu.assertEquals(b:error(a), 0.2) -- |(0, 1)| / |(3, 4)|
+end
+
+function TestWeight:test_quantize_refuses_what_it_does_not_know()
+  local w <close> = H.weight(2, 4)
+  lu.assertErrorMsgContains("did you mean 'bits'", w.quantize, w, { bitz = 4 })
+  lu.assertErrorMsgContains("unknown method 'gptq'", w.quantize, w, { method = "gptq" })
+end
+
+function TestWeight:test_nan_is_refused_with_its_place()
+  local w <close> = weight.dense(native.tensor.from("f32", { 2, 3 }, { 1, 2, 3, 4, 0 / 0, 6 }))
+  lu.assertErrorMsgContains("w: row 1, column 1 (from 0) is", w.quantize, w)
+  lu.assertErrorMsgContains("expected a finite number", w.check_finite, w)
+end
+
+function TestWeight:test_a_closed_weight_says_so()
+  local w = H.weight(2, 4)
+  w:close()
+  w:close()
+  lu.assertErrorMsgContains("weight is closed", w.shape, w)
+  lu.assertEquals(tostring(w), "vise.weight (closed)")
+end
+
+function TestWeight:test_two_handles_of_one_tensor_are_not_the_same_weight()
+  local t <close> = native.tensor.zeros("f32", { 2, 2 })
+  local a <close> = weight.dense(t)
+  local b <close> = weight.dense(t)
+  lu.assertFalse(a == b)
+  lu.assertTrue(a == a)
+end
+
+os.exit(lu.LuaUnit.run())

@@ -80,11 +80,11 @@ function M.expected(row)
   local noun = row.kind == "int" and "an integer" or "a number"
   local low, high = row.min, row.max
   if low and high then
-    return ("%s in [%s, %s]"):format(noun, H.plain(low), H.plain(high))
+    return ("%s in [%s, %s]"):format(noun, M.plain(low), M.plain(high))
   elseif low then
-    return ("%s, at least %s"):format(noun, H.plain(low))
+    return ("%s, at least %s"):format(noun, M.plain(low))
   elseif high then
-    return ("%s, at most %s"):format(noun, H.plain(high))
+    return ("%s, at most %s"):format(noun, M.plain(high))
   end
   return noun
 end
@@ -157,7 +157,14 @@ function M.quote(value)
   elseif type(value) == "table" or type(value) == "function" then
     return "a " .. type(value)
   end
-  return H.plain(value)
+  return M.plain(value)
+end
+
+--- A number without a needless ".0"; anything else by tostring.
+---@param value any
+---@return string
+function M.plain(value)
+  return tostring(type(value) == "number" and math.tointeger(value) or value)
 end
 
 --- `pairs` in the order of the keys (numbers before texts), the same in every process.
@@ -224,7 +231,7 @@ H.accept = {
   end,
   choice = function(row, value)
     for _, choice in ipairs(row.choices) do
-      if value == choice or H.plain(value) == H.plain(choice) then
+      if value == choice or M.plain(value) == M.plain(choice) then
         return choice
       end
     end
@@ -233,11 +240,6 @@ H.accept = {
 
 function H.in_range(row, value)
   return (row.min == nil or value >= row.min) and (row.max == nil or value <= row.max)
-end
-
---- A number without a needless ".0"; anything else by tostring.
-function H.plain(value)
-  return tostring(type(value) == "number" and math.tointeger(value) or value)
 end
 
 --- Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`.

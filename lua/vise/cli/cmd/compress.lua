@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise compress: one method on all weights of a model, without writing a recipe.
+
+local args = require("vise.cli.args")
+local check = require("vise.check")
+local job = require("vise.cli.job")
+local method = require("vise.method")
+
+local H = {}
+
+H.recipe = [[
+local vise = require "vise"
+
+return vise.recipe {
+  about = %s,
+  params = { model = vise.param.model() },
+  run = function(p, job)
+    local original = job:open(p.model)
+    local compressed = job:compress(original, {
+      { match = "*", %s },
+    })
+    job:save(compressed)
+  end,
+}
+]]
+
+function H.run(parsed)
+  local options = parsed.options
+  local words = { ("method = %q"):format(options.method) }
+  for _, row in ipairs(method.find(options.method).params) do
+    local value = options[row.name]
+    if value ~= nil then
+      words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
+    end
+  end
+  local about = ("%s on every weight"):format(options.method)
+  job.run({
+    name = "compress-" .. options.method,
+    path = "vise compress",
+    text = H.recipe:format(("%q"):format(about), table.concat(words, ", ")),
+    given = { { "model", parsed[1] } },
+  }, options)
+end
+
+--- The options of the method that the command line names; none while there is no such method.
+function H.more_options(argv)
+  local name = args.peek(argv, "method")
+  local found = name and H.find(name)
+  return found and found.params or {}
+end
+
+function H.find(name)
+  for _, descriptor in ipairs(method.list()) do
+    if descriptor.name == name then
+      return descriptor
+    end
+  end
+end
+
+function H.names()
+  local names = {}
+  for i, descriptor in ipairs(method.list()) do
+    names[i] = descriptor.name
+  end
+  return names
+end
+
+--- A value as Lua writes it, exactly.
+function H.literal(value)
+  return type(value) == "string" and ("%q"):format(value) or check.plain(value)
+end
+
+local options = {
+  { name = "method", kind = "choice", choices = H.names(), value = "NAME", required = true,
+    doc = "the method; `vise explain NAME` tells what it does" },
+}
+table.move(job.options, 1, #job.options, 2, options)
+
+---@type vise.Command
+return {
+  summary = "compress all weights of a model with one method",
+  usage = { "vise compress MODEL --method NAME [--OPTION VALUE ...] --out DIR [--json]" },
+  positional = { { name = "MODEL", doc = "a model folder, a .vise file or a run directory" } },
+  options = options,
+  more_options = H.more_options,
+  details = [[
+With --method, --help shows the options of that method too. The run records the recipe it stands
+for, so it can be repeated and extended.
+
+  vise compress MODEL --method rtn --bits 4 --group 64 --out small]],
+  run = H.run,
+}

@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise repl: Lua with vise in it.
+
+local exit = require("vise.cli.exit")
+local input = require("vise.run.input")
+local model = require("vise.model")
+local native = require("vise.native")
+local repl = require("vise.repl")
+local term = require("vise.cli.term")
+
+local H = {}
+
+function H.run(args)
+  local globals = {}
+  if args[1] then
+    globals.m = exit.check(model.open(exit.check(input.find_model(args[1]))))
+  end
+  if native.file.is_terminal(0) then
+    local version = native.core.version()
+    term.write(("vise %s, Lua %s. `vise` holds the modules%s; Ctrl-D ends.\n"):format(
+      version.vise, version.lua, args[1] and ", `m` the model" or ""))
+  end
+  repl.run({
+    globals = globals,
+    colour = function(style, s)
+      return term.style(2, style, s)
+    end,
+  })
+end
+
+---@type vise.Command
+return {
+  summary = "type Lua and see what comes out",
+  usage = { "vise repl [MODEL]", "echo 'print(1)' | vise repl" },
+  positional = { { name = "MODEL", doc = "opened as the global `m`", optional = true } },
+  options = {},
+  details = [[
+Expressions print their value. A chunk goes on over lines until it is whole. Ctrl-C abandons the
+line or stops what runs. With readline installed lines can be edited and are remembered.
+
+  > m = vise.model.open("MODEL")
+  > w = m:weight("layers.0.mlp.down")
+  > q = w:quantize { method = "rtn", bits = 3, group = 32 }
+  > q:error(w)]],
+  run = H.run,
+}

@@ -1,0 +1,53 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise run: execute a recipe and record it.
+
+local check = require("vise.check")
+local exit = require("vise.cli.exit")
+local job = require("vise.cli.job")
+local native = require("vise.native")
+local run = require("vise.run")
+
+local H = {}
+
+function H.run(args)
+  local path = args[1]
+  if native.file.stat(path) == nil then
+    local hint = H.suggest(path)
+    exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
+  end
+  local request = exit.check(run.read(path))
+  request.given = {}
+  for i = 2, #args do
+    local name, value = args[i]:match("^([%a_][%w_]*)=(.*)$")
+    if name == nil then
+      exit.usage("'%s' is no parameter, expected NAME=VALUE", args[i])
+    end
+    request.given[#request.given + 1] = { name, value }
+  end
+  job.run(request, args.options)
+end
+
+--- A recipe of that folder with nearly that name.
+function H.suggest(path)
+  local folder, name = path:match("^(.*/)([^/]+)$")
+  local names = native.file.list(folder or ".")
+  return names and check.suggest(name or path, names)
+end
+
+---@type vise.Command
+return {
+  summary = "run a recipe and record it",
+  usage = { "vise run RECIPE [NAME=VALUE ...] [--out DIR] [--seed N] [--json]" },
+  positional = {
+    { name = "RECIPE", doc = "a Lua file; `vise recipe check RECIPE` shows its parameters" },
+    { name = "NAME=VALUE", doc = "a parameter of the recipe", optional = true, many = true },
+  },
+  options = job.options,
+  details = [[
+The run directory holds run.json (parameters, hashes of the inputs, the recipe, the machine),
+metrics.jsonl, ledger.json (bytes of every tensor), model.vise and log.txt. It appears when the
+run is complete; a run that fails or is interrupted leaves nothing.
+
+  vise run recipes/first.lua model=MODEL text=story.txt bits=3]],
+  run = H.run,
+}

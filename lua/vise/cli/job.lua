@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- What `vise run` and `vise compress` share: run a request, show its progress, print its result.
+
+local exit = require("vise.cli.exit")
+local measured = require("vise.cli.measured")
+local native = require("vise.native")
+local progress = require("vise.cli.progress")
+local run = require("vise.run")
+local term = require("vise.cli.term")
+local text = require("vise.text")
+
+local M = {}
+local H = {}
+
+--- The options of every command that makes a run.
+M.options = {
+  { name = "out", kind = "string", value = "DIR",
+    doc = "the run directory, made new; default runs/ with the recipe's name and the time" },
+  { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of random numbers" },
+  { name = "json", kind = "bool", default = false, doc = "print the result as JSON" },
+  { name = "quiet", kind = "bool", default = false, doc = "no progress" },
+}
+
+--- Run a request to its end and print what came of it. Raises vise.Exit.
+---@param request vise.RunRequest
+---@param options table<string, any> values of M.options
+function M.run(request, options)
+  local display = progress.new(options)
+  request.out, request.seed = options.out, options.seed
+  request.on_event = function(event)
+    if event.event == "progress" then
+      display:update(event.stage, event.done, event.total, event.unit)
+    elseif event.event == "log" then
+      display:log(text.printable(event.text))
+    end
+  end
+  local ok, result, message, code = pcall(run.execute, request)
+  display:clear()
+  if not ok then
+    error(result, 0)
+  elseif result == nil and code == "argument" then
+    exit.argument(message)
+  end
+  exit.check(result, message, code)
+  if options.json then
+    term.write_json(H.json(result))
+  else
+    H.print(result)
+  end
+end
+
+function H.json(result)
+  return {
+    run = result.directory,
+    rows = native.json.array(result.rows),
+    artifact = result.record.artifact,
+  }
+end
+
+function H.print(result)
+  if #result.rows > 0 then
+    term.write("\n")
+    measured.write(result.rows)
+    term.write("\n")
+  end
+  local record = result.record
+  if record.artifact then
+    local saved = record.artifact
+    local path, hash = result.directory .. "/" .. saved.file, saved.hash:sub(1, 16)
+    term.write(("%s  %s  hash %s\n"):format(path, text.bytes(saved.bytes), hash))
+  else
+    term.write(result.directory .. "\n")
+  end
+  local peak = text.bytes(record.peak_memory_bytes)
+  term.say(term.style(2, "dim", ("%s, peak memory %s"):format(text.duration(record.seconds), peak)))
+end
+
+return M

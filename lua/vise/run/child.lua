@@ -1,0 +1,88 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- The process in which a recipe runs: a request as JSON on standard input, events as JSON lines on
+--- standard output, an exit code. It opens nothing that the request does not name.
+
+local check = require("vise.check")
+local job = require("vise.run.job")
+local native = require("vise.native")
+local param = require("vise.param")
+local recipe = require("vise.recipe")
+
+local M = {}
+local H = {}
+
+--- Serve one request.
+---@return integer exit code
+function M.main()
+  local request, problem = native.json.decode(io.read("a"))
+  local ok, message, code = false, problem, "format"
+  if request then
+    ok, message, code = H.actions[request.action](request)
+  end
+  if not ok then
+    if native.core.cancelled() then
+      message, code = "interrupted", "cancelled"
+    end
+    H.emit({ event = "failure", message = message, code = code or "failed" })
+    return code == "cancelled" and 130 or 1
+  end
+  return 0
+end
+
+H.actions = {}
+
+function H.actions.describe(request)
+  local made, message, code = recipe.load(request.text, request.path)
+  if made == nil then
+    return nil, message, code
+  end
+  local rows = {}
+  for name, value in check.sorted_pairs(H.thaw(made.params)) do
+    rows[#rows + 1] = param.row(value, name)
+  end
+  return H.emit({
+    event = "description",
+    about = made.about,
+    params = native.json.array(rows),
+    claims = H.thaw(made.claims),
+  })
+end
+
+function H.actions.run(request)
+  local this <close> = job.new(request, H.emit)
+  local made, message, code = recipe.load(request.text, request.path, function(line)
+    this:log(line)
+  end)
+  if made == nil then
+    return nil, message, code
+  end
+  local ok, problem = xpcall(made.run, recipe.locate(request.path), this:values(), this:handle())
+  if not ok then
+    this:note("failed: " .. problem)
+    return nil, problem
+  end
+  this:finish()
+  return H.emit({ event = "end", peak_memory_bytes = native.core.peak_rss() })
+end
+
+--- A plain copy of a frozen table.
+function H.thaw(view)
+  if type(view) ~= "table" or param.is(view) then
+    return view
+  end
+  local copy = {}
+  for key, value in pairs(view) do
+    copy[key] = H.thaw(value)
+  end
+  return copy
+end
+
+--- Send an event. Nobody listens any more: the parent has gone, and so do we.
+function H.emit(event)
+  if not io.stdout:write(native.json.encode(event), "\n") or not io.stdout:flush() then
+    os.exit(1)
+  end
+  return true
+end
+
+return M

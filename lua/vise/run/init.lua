@@ -1,0 +1,288 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- A run: one recipe executed in a process of its own, and the directory that records it.
+-- The recipe is loaded twice, each time by a child: first without any file, to learn its
+-- parameters; then with the declared inputs and the run's directory. The directory is filled under
+-- another name beside its place and renamed when it is complete, so a directory with a run's name
+-- is a whole run.
+
+local check = require("vise.check")
+local input = require("vise.run.input")
+local metric = require("vise.metric")
+local native = require("vise.native")
+local param = require("vise.param")
+local record = require("vise.run.record")
+
+local M = {}
+local H = {}
+
+---@class vise.RunRequest
+---@field name string of the recipe, without folder and ending
+---@field path string the recipe's path, for messages and the record
+---@field text string the recipe
+---@field given {[1]: string, [2]: string}[] names and values as they were written
+---@field out? string the run directory; default runs/NAME-TIME
+---@field seed? integer 0
+---@field on_event? fun(event: table) progress, log and row events of the child
+
+---@class vise.Run
+---@field directory string
+---@field rows table[] one for each measured model
+---@field record table what run.json holds
+
+--- Read a recipe file.
+---@param path string
+---@return {name: string, path: string, text: string}|nil
+---@return string|nil message
+---@return string|nil code
+function M.read(path)
+  local text, message, code = native.file.read(path, H.recipe_limit)
+  if text == nil then
+    return nil, message, code
+  end
+  return { name = path:match("([^/]+)$"):gsub("%.lua$", ""), path = path, text = text }
+end
+
+--- What a recipe says of itself, learned in a process that has no file.
+---@param recipe {path: string, text: string}
+---@return {about: string, params: vise.OptionRow[], claims: table}|nil
+---@return string|nil message
+---@return string|nil code
+function M.describe(recipe)
+  local description
+  local request = { action = "describe", path = recipe.path, text = recipe.text }
+  local ok, message, code = H.child(request, function(event)
+    if event.event == "description" then
+      description = event
+    end
+  end)
+  if not ok then
+    return nil, message, code
+  end
+  return description
+end
+
+--- Values for the parameters of a recipe: names, then values, then files, then what is missing.
+---@param recipe {path: string}
+---@param rows vise.OptionRow[]
+---@param given {[1]: string, [2]: string}[]
+---@return table<string, any>|nil values paths as they were written
+---@return table<string, table>|string inputs by parameter; or the message
+---@return string|nil code "argument" or "io"
+function M.resolve(recipe, rows, given)
+  local by_name, names, values, inputs = {}, {}, {}, {}
+  for i, row in ipairs(rows) do
+    by_name[row.name], names[i] = row, row.name
+  end
+  for _, pair in ipairs(given) do
+    local name = pair[1]
+    if by_name[name] == nil then
+      return nil, recipe.path .. ": " .. check.unknown("parameter", name, names), "argument"
+    elseif values[name] ~= nil then
+      return nil, ("%s: parameter '%s' is given twice"):format(recipe.path, name), "argument"
+    end
+    values[name] = pair[2]
+  end
+  for _, pair in ipairs(given) do
+    local value, expected = H.value(by_name[pair[1]], pair[2])
+    if value == nil then
+      local message = "%s: %s is '%s', expected %s"
+      return nil, message:format(recipe.path, pair[1], pair[2], expected), "argument"
+    end
+    values[pair[1]] = value
+  end
+  local missing = {}
+  for _, row in ipairs(rows) do
+    if values[row.name] == nil then
+      values[row.name] = row.default
+    end
+    if values[row.name] == nil then
+      missing[#missing + 1] = ("%s=... (%s)"):format(row.name, param.expected(row))
+    elseif param.is_input(row) then
+      local found, message, code = input.find(row.kind, values[row.name])
+      if found == nil then
+        return nil, ("%s: %s: %s"):format(recipe.path, row.name, message), code
+      end
+      inputs[row.name] = found
+    end
+  end
+  if #missing > 0 then
+    local message = ("%s: missing %s"):format(recipe.path, table.concat(missing, ", "))
+    return nil, message, "argument"
+  end
+  return values, inputs
+end
+
+--- Run a recipe.
+---@param request vise.RunRequest
+---@return vise.Run|nil
+---@return string|nil message
+---@return string|nil code
+function M.execute(request)
+  local description, message, code = M.describe(request)
+  if description == nil then
+    return nil, message, code
+  end
+  local values, inputs
+  values, inputs, code = M.resolve(request, description.params, request.given)
+  if values == nil then
+    return nil, inputs, code
+  end
+  local directory
+  directory, message, code = H.target(request)
+  if directory == nil then
+    return nil, message, code
+  end
+  for _, found in check.sorted_pairs(inputs) do
+    local hashed
+    hashed, message, code = input.hash(found)
+    if hashed == nil then
+      return nil, message, code
+    end
+  end
+  local partial <close> = H.partial(directory)
+  local run = record.new(request, description, values, inputs)
+  message, code = H.fill(partial.path, run, request)
+  if message then
+    return nil, message, code
+  end
+  local ok
+  ok, message, code = partial:publish()
+  if not ok then
+    return nil, message, code
+  end
+  return { directory = directory, rows = run.rows, record = run.record }
+end
+
+H.recipe_limit = 1 << 20
+
+function H.value(row, text)
+  if row.kind == "protocol" then
+    local ok, problem = pcall(metric.protocol, text)
+    if not ok then
+      return nil, "a protocol: " .. check.strip_position(problem)
+    end
+  end
+  return param.parse(row, text)
+end
+
+--- The place of the run, checked before any work is done.
+function H.target(request)
+  local directory = request.out
+  if directory == nil then
+    local stem = ("runs/%s-%s"):format(request.name, os.date("%Y%m%d-%H%M%S"))
+    directory = stem
+    for i = 2, math.huge do
+      if native.file.stat(directory) == nil then
+        break
+      end
+      directory = stem .. "-" .. i
+    end
+  end
+  directory = #directory > 1 and directory:gsub("/+$", "") or directory
+  local info = native.file.stat(directory)
+  if info and info.kind ~= "folder" then
+    return nil, ("--out: '%s' is a file, expected a folder to make"):format(directory), "argument"
+  elseif info then
+    local names, message, code = native.file.list(directory)
+    if names == nil then
+      return nil, message, code
+    elseif #names > 0 then
+      local text = "--out: folder '%s' is not empty, expected a new one (%s is in it)"
+      return nil, text:format(directory, names[1]), "argument"
+    end
+  end
+  return directory
+end
+
+--- A folder beside `directory` that takes its name when it is published, and is gone otherwise.
+function H.partial(directory)
+  local parent, name = directory:match("^(.*/)([^/]+)$")
+  local unique = ("%x"):format(math.floor(native.core.time() * 1e6))
+  local path = ("%s.%s.%s.partial"):format(parent or "", name or directory, unique)
+  local partial = { path = path }
+  function partial.publish()
+    local ok, message, code = native.file.rename(path, directory)
+    partial.is_published = ok
+    return ok, message, code
+  end
+  return setmetatable(partial, {
+    __close = function()
+      if not partial.is_published then
+        native.file.remove_tree(path)
+      end
+    end,
+  })
+end
+
+--- Let the child fill the directory, then write the record; nil or message, code.
+function H.fill(path, run, request)
+  local ok, message, code = native.file.make_dirs(path)
+  if not ok then
+    return message, code
+  end
+  local job = run:request(path)
+  ok, message, code = H.child(job, function(event)
+    run:take(event)
+    if request.on_event then
+      request.on_event(event)
+    end
+  end)
+  if not ok then
+    return message, code
+  end
+  ok, message, code = run:write(path)
+  if not ok then
+    return message, code
+  end
+end
+
+--- Start a child with a request on its standard input and hand its events on; true or nil, message,
+--- code. The child is gone when this returns or raises.
+function H.child(request, on_event)
+  local process <close>, message, code = native.process.spawn({
+    argv = H.child_argv(),
+    input = native.json.encode(request),
+    capture = true,
+  })
+  if process == nil then
+    return nil, message, code
+  end
+  local failure, line
+  while true do
+    line, message, code = process:read_line()
+    if line == nil then
+      break
+    end
+    local event = native.json.decode(line)
+    if type(event) ~= "table" then
+      return nil, "the run's process printed something that is no event", "format"
+    elseif event.event == "failure" then
+      failure = event
+    else
+      on_event(event)
+    end
+  end
+  if message then
+    return nil, message, code
+  elseif failure then
+    return nil, failure.message, failure.code
+  end
+  local exit_code, signal = process:wait()
+  if signal then
+    return nil, ("the run's process was ended by signal %d"):format(signal), "io"
+  elseif exit_code ~= 0 then
+    return nil, ("the run's process ended with code %d"):format(exit_code), "io"
+  end
+  return true
+end
+
+--- The program that runs a recipe: this one, or the Lua that required us.
+function H.child_argv()
+  local exe = assert(native.file.exe())
+  if exe:match("vise$") then
+    return { exe, "_child" }
+  end
+  return { exe, "-e", "os.exit(require('vise.run.child').main(), true)" }
+end
+
+return M

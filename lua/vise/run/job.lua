@@ -1,0 +1,266 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- The job that a recipe's `run` gets: open, compress, measure, save, log. Every verb raises.
+
+local check = require("vise.check")
+local metric = require("vise.metric")
+local model = require("vise.model")
+local native = require("vise.native")
+local recipe = require("vise.recipe")
+
+local M = {}
+local H = {}
+H.__index = H
+
+---@class vise.Job what a recipe sees
+---@field seed integer of `--seed`
+---@field open fun(self, input: any): vise.Model
+---@field compress fun(self, m: vise.Model, rules: table[]): vise.Model
+---@field measure fun(self, m: vise.Model, opts: table): table
+---@field save fun(self, m: vise.Model): table
+---@field log fun(self, format: string, ...)
+
+--- The job of one request, its log open.
+---@param request table as vise.run sends it
+---@param emit fun(event: table)
+---@return table job
+function M.new(request, emit)
+  local job = setmetatable({
+    _request = request,
+    _emit = emit,
+    _begin = native.core.clock(),
+    _inputs = setmetatable({}, { __mode = "k" }), -- handle -> input
+    _texts = {}, -- path -> content
+    _rows = {},
+    _models = {}, -- the model of each row
+    _cache = {},
+  }, H)
+  local log, message = io.open(request.directory .. "/log.txt", "w")
+  if log == nil then
+    check.fail("%s", message)
+  end
+  log:setvbuf("line")
+  job._log = log
+  return job
+end
+
+--- The parameters as the recipe sees them: files as handles, the rest as values.
+---@return table<string, any> frozen
+function H:values()
+  local values = {}
+  for name, value in pairs(self._request.values) do
+    local input = self._request.inputs[name]
+    values[name] = input and self:_input(name, input) or value
+  end
+  return recipe.freeze(values)
+end
+
+--- The recipe's view of the job: its verbs and nothing else.
+---@return vise.Job
+function H:handle()
+  local verbs = { seed = self._request.seed }
+  for _, name in ipairs(H.verbs) do
+    verbs[name] = function(_, ...)
+      return self[name](self, ...)
+    end
+  end
+  return recipe.freeze(verbs)
+end
+
+--- Open the model that a parameter names.
+function H:open(input)
+  local found = self:_find(input, "model", "open")
+  self:note("open " .. found.given)
+  return assert(model.open(found.path))
+end
+
+--- A new model, places changed by the first rule that matches them.
+function H:compress(m, rules)
+  H.check_model(m, "compress")
+  if type(rules) ~= "table" then
+    check.fail("compress: rules are %s, expected a table of rules", check.quote(rules))
+  end
+  return m:compress(rules)
+end
+
+--- Measure a model on a text; the row is recorded and returned.
+---@param m vise.Model
+---@param opts {text: any, protocol: string, against?: vise.Model, name?: string}
+---@return table row frozen
+function H:measure(m, opts)
+  H.check_model(m, "measure")
+  local given = check.options("measure", H.measure_rows, H.plain(opts))
+  if opts.against ~= nil then
+    H.check_model(opts.against, "measure: against")
+  end
+  local name = given.name or ("model %d"):format(#self._rows + 1)
+  local stage = "measure " .. name
+  self:note(("%s by %s"):format(stage, given.protocol))
+  local row = assert(metric.evaluate(m, {
+    text = self:_text(opts.text),
+    protocol = given.protocol,
+    against = opts.against,
+    cache = self._cache,
+    on_progress = self:_progress(stage, "tokens"),
+  }))
+  row.name = name
+  self._rows[#self._rows + 1] = row
+  self._models[#self._rows] = m
+  self:_write_rows()
+  self._emit({ event = "row", row = row })
+  return recipe.freeze(row)
+end
+
+--- Write the model as the run's artifact; once in a run.
+---@param m vise.Model
+---@return {bytes: integer, hash: string} frozen
+function H:save(m)
+  H.check_model(m, "save")
+  if self._artifact then
+    check.fail("save: a run has one artifact, and it is written already")
+  end
+  self:note("save")
+  local saved = assert(m:save(self._request.directory .. "/model.vise", {
+    manifest = self:_manifest(),
+    on_progress = self:_progress("save", "weights"),
+  }))
+  self._artifact = { file = "model.vise", bytes = saved.bytes, hash = saved.hash }
+  self:_write("ledger.json", native.json.encode(saved.ledger, { indent = 1 }) .. "\n")
+  local indices = {}
+  for i, row in ipairs(self._rows) do
+    if self._models[i] == m then
+      row.bytes = saved.bytes
+      indices[#indices + 1] = i
+    end
+  end
+  self:_write_rows()
+  self:note(("saved model.vise, %d bytes, %s"):format(saved.bytes, saved.hash))
+  self._emit({ event = "saved", artifact = self._artifact, rows = native.json.array(indices) })
+  return recipe.freeze({ bytes = saved.bytes, hash = saved.hash })
+end
+
+--- A line for the log and the person watching.
+---@param format string
+function H:log(format, ...)
+  local line = select("#", ...) > 0 and string.format(format, ...) or tostring(format)
+  self:note(line)
+  self._emit({ event = "log", text = line })
+end
+
+--- A line for the log alone.
+---@param line string
+function H:note(line)
+  self._log:write(("%9.3f  %s\n"):format(native.core.clock() - self._begin, line))
+end
+
+--- The recipe has returned: what every run directory has is there.
+function H:finish()
+  self:_write_rows()
+  if not self._artifact then
+    self:_write("ledger.json", "[]\n")
+  end
+  self:note("end")
+end
+
+function H:__close()
+  self._log:close()
+end
+
+H.verbs = { "open", "compress", "measure", "save", "log" }
+H.measure_rows = {
+  { name = "protocol", kind = "string", doc = "how to measure" },
+  { name = "name", kind = "string", doc = "of the row" },
+}
+
+function H.plain(opts)
+  if type(opts) ~= "table" then
+    check.fail("measure: options are %s, expected a table", check.quote(opts))
+  elseif opts.protocol == nil then
+    check.fail("measure: protocol is missing, expected the name of one")
+  end
+  local plain = {}
+  for key, value in pairs(opts) do
+    if key ~= "against" and key ~= "text" then
+      plain[key] = value
+    end
+  end
+  return plain
+end
+
+function H.check_model(m, who)
+  if type(m) ~= "table" or type(m.compress) ~= "function" then
+    check.fail("%s: expected a model (from job:open or job:compress), got %s", who, check.quote(m))
+  end
+end
+
+function H:_input(name, input)
+  local handle = setmetatable({}, {
+    __metatable = false,
+    __name = "vise.input",
+    __tostring = function()
+      return ("input '%s'"):format(name)
+    end,
+  })
+  self._inputs[handle] = input
+  return handle
+end
+
+function H:_find(handle, kind, who)
+  local input = type(handle) == "table" and self._inputs[handle]
+  if not input or input.kind ~= kind then
+    local text = "%s: expected a parameter of the type %s, got %s"
+    check.fail(text, who, kind, input and "one of the type " .. input.kind or check.quote(handle))
+  end
+  return input
+end
+
+function H:_text(handle)
+  local path = self:_find(handle, "text", "measure: text").path
+  self._texts[path] = self._texts[path] or assert(native.file.read(path))
+  return self._texts[path]
+end
+
+--- A callback (done, total) that sends ten events a second at most.
+function H:_progress(stage, unit)
+  local last = 0
+  return function(done, total)
+    local now = native.core.clock()
+    if now - last >= 0.1 or done >= total then
+      last = now
+      self._emit({ event = "progress", stage = stage, done = done, total = total, unit = unit })
+    end
+  end
+end
+
+--- What of this run is sealed into the artifact: nothing of time, host or path.
+function H:_manifest()
+  local request = self._request
+  local inputs, parameters = {}, {}
+  for name, value in pairs(request.values) do
+    local input = request.inputs[name]
+    if input then
+      inputs[name] = { kind = input.kind, sha256 = input.sha256, files = input.files }
+    else
+      parameters[name] = value
+    end
+  end
+  return {
+    recipe = { text = request.text, sha256 = request.sha256 },
+    parameters = parameters,
+    inputs = inputs,
+    seed = request.seed,
+  }
+end
+
+function H:_write_rows()
+  local lines = {}
+  for i, row in ipairs(self._rows) do
+    lines[i] = native.json.encode(row) .. "\n"
+  end
+  self:_write("metrics.jsonl", table.concat(lines))
+end
+
+function H:_write(name, content)
+  assert(native.file.replace(self._request.directory .. "/" .. name, content))
+end
+
+return M

@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- What run.json holds: everything needed to repeat a run and to judge its numbers.
+
+local check = require("vise.check")
+local native = require("vise.native")
+
+local M = {}
+local H = {}
+H.__index = H
+
+---@class vise.RunRecord
+---@field record table the content of run.json
+---@field rows table[] measured models
+
+--- Begin a record.
+---@param request vise.RunRequest
+---@param description table of the recipe
+---@param values table<string, any>
+---@param inputs table<string, vise.Input>
+---@return vise.RunRecord
+function M.new(request, description, values, inputs)
+  local run = {
+    rows = {},
+    _begin = native.core.clock(),
+    _recipe = request,
+    record = {
+      format = 1,
+      recipe = {
+        name = request.name,
+        path = request.path,
+        text = request.text,
+        sha256 = native.core.sha256(request.text),
+        about = description.about,
+        claims = description.claims,
+      },
+      parameters = values,
+      inputs = inputs,
+      seed = request.seed or 0,
+      vise = native.core.version().vise,
+      machine = H.machine(),
+      started = os.date("!%Y-%m-%dT%H:%M:%SZ"),
+    },
+  }
+  return setmetatable(run, H)
+end
+
+--- What the child is told.
+---@param directory string where it writes
+---@return table
+function H:request(directory)
+  local record = self.record
+  return {
+    action = "run",
+    path = record.recipe.path,
+    text = record.recipe.text,
+    sha256 = record.recipe.sha256,
+    values = record.parameters,
+    inputs = record.inputs,
+    seed = record.seed,
+    directory = directory,
+  }
+end
+
+--- Take in an event of the child.
+---@param event table
+function H:take(event)
+  if event.event == "row" then
+    self.rows[#self.rows + 1] = event.row
+  elseif event.event == "saved" then
+    self.record.artifact = event.artifact
+    for _, index in ipairs(event.rows) do
+      self.rows[index].bytes = event.artifact.bytes
+    end
+  elseif event.event == "end" then
+    self.record.peak_memory_bytes = event.peak_memory_bytes
+    self.record.ledger_totals = event.ledger_totals
+  end
+end
+
+--- Write run.json into the directory.
+---@param directory string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code
+function H:write(directory)
+  self.record.seconds = native.core.clock() - self._begin
+  local text = native.json.encode(self.record, { indent = 2 })
+  return native.file.replace(directory .. "/run.json", text .. "\n")
+end
+
+function H.machine()
+  local version = native.core.version()
+  local libraries = {}
+  for name, value in check.sorted_pairs(version) do
+    if not name:match("^cpu") and name ~= "vise" then
+      libraries[name] = value
+    end
+  end
+  return {
+    cpu_model = version.cpu_model,
+    cpu_level = version.cpu,
+    threads = native.core.threads(),
+    libraries = libraries,
+    openblas_coretype = os.getenv("OPENBLAS_CORETYPE"),
+  }
+end
+
+return M

@@ -1,3 +1,20 @@
+# A test is labelled quick, unless its file says "tier: slow" in its first lines; slow tests are
+# left out of the sanitizer run. Linters are labelled lint.
+set(vise_test_env ASAN_OPTIONS=allocator_may_return_null=1)
+if(EXISTS ${CMAKE_BINARY_DIR}/venv/bin/python)
+  list(APPEND vise_test_env VISE_PYTHON=${CMAKE_BINARY_DIR}/venv/bin/python)
+endif()
+
+function(vise_add_test name file)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  file(STRINGS ${file} is_slow LIMIT_COUNT 1 REGEX "tier: slow")
+  set(label quick)
+  if(is_slow)
+    set(label slow)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300 ENVIRONMENT "${vise_test_env}")
+endfunction()
+
 # Every tests/c/**/test_*.c and tests/kernels/check_*.c is a program and a test of its own.
 find_library(cmocka_library cmocka REQUIRED)
 file(GLOB_RECURSE test_files CONFIGURE_DEPENDS tests/c/test_*.c tests/kernels/check_*.c)
@@ -7,17 +24,45 @@ foreach(file IN LISTS test_files)
   target_include_directories(${name} PRIVATE tests)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
   target_link_libraries(${name} PRIVATE vise_core ${cmocka_library})
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  vise_add_test(${name} ${file} ${name})
 endforeach()
 
-# Every tests/lua/**/test_*.lua runs under stock lua5.4 with the module of this build.
+# Every tests/lua/**/test_*.lua and tests/cli/test_*.lua runs under stock lua5.4 with the module of
+# this build; with sanitizers, their libraries have to be there before Lua loads the module.
 find_program(lua_program lua5.4 REQUIRED)
+set(lua_env
+  "LUA_PATH=${CMAKE_CURRENT_SOURCE_DIR}/lua/?.lua\;${CMAKE_CURRENT_SOURCE_DIR}/lua/?/init.lua\;${CMAKE_CURRENT_SOURCE_DIR}/tests/lua/?.lua\;\;"
+  "LUA_CPATH=${CMAKE_BINARY_DIR}/lua/?.so\;\;"
+  VISE_BUILD=${CMAKE_BINARY_DIR})
+set(lua_command ${lua_program} tests/support/run.lua)
+if(VISE_SANITIZE)
+  foreach(library IN ITEMS asan ubsan)
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=lib${library}.so
+      OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE)
+    list(APPEND preload ${found})
+  endforeach()
+  list(JOIN preload ":" preload)
+  list(APPEND lua_env LD_PRELOAD=${preload})
+endif()
 file(GLOB_RECURSE lua_tests CONFIGURE_DEPENDS tests/lua/test_*.lua tests/cli/test_*.lua)
 foreach(file IN LISTS lua_tests)
   get_filename_component(name ${file} NAME_WE)
-  add_test(NAME lua_${name} COMMAND ${lua_program} ${file} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-  set_tests_properties(lua_${name} PROPERTIES ENVIRONMENT
-    "LUA_PATH=${CMAKE_CURRENT_SOURCE_DIR}/lua/?.lua\;${CMAKE_CURRENT_SOURCE_DIR}/lua/?/init.lua\;${CMAKE_CURRENT_SOURCE_DIR}/tests/lua/?.lua\;\;;LUA_CPATH=${CMAKE_BINARY_DIR}/lua/?.so\;\;;VISE_BUILD=${CMAKE_BINARY_DIR}")
+  vise_add_test(lua_${name} ${file} ${lua_command} ${file})
+  set_property(TEST lua_${name} APPEND PROPERTY ENVIRONMENT "${lua_env}")
 endforeach()
 
-add_test(NAME layers COMMAND ${lua_program} tests/lint/check_layers.lua WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+# Linters: every tests/lint/check_*.lua, run in the source folder.
+file(GLOB lint_files CONFIGURE_DEPENDS tests/lint/check_*.lua)
+list(FILTER lint_files EXCLUDE REGEX check_docs)
+foreach(file IN LISTS lint_files)
+  get_filename_component(name ${file} NAME_WE)
+  string(REPLACE check_ lint_ name ${name})
+  add_test(NAME ${name} COMMAND ${lua_program} ${file} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS lint ENVIRONMENT
+    "CC=${CMAKE_C_COMPILER};LUA_INCLUDE=${lua_INCLUDE_DIRS}" SKIP_RETURN_CODE 77)
+endforeach()
+
+# What `cmake --install` leaves behind works from there.
+add_test(NAME install COMMAND ${lua_program} tests/cli/check_install.lua ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR}
+  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(install PROPERTIES LABELS slow)

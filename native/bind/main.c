@@ -2,14 +2,19 @@
 /*
  * bind/main.c -- the program: a Lua state with vise.native inside, handed to vise.cli.
  *
- * Its Lua files are looked for beside the program (installed: ../share/lua/5.4) and then in the
- * source tree it was built from. SIGINT raises the cancel flag of the kernels; a hook turns it into
- * an error between Lua instructions; the third one ends the program at once.
+ * Its Lua files are looked for beside the program (installed: ../share/lua/5.4), in the source tree
+ * it was built from, and where they were to be installed.
+ *
+ * Interrupts (Ctrl-C, a request to terminate, the terminal closing) raise the cancel flag, at which
+ * native work stops, and set a hook that raises an error between two Lua instructions, so that
+ * everything open is closed on the way out and no half file stays. The third interrupt ends the
+ * program at once. A hook sees the main coroutine only; no code of ours runs long in another.
  */
 #include "bind/bind.h"
 #include "core/parallel.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,21 +24,50 @@
 int luaopen_vise_native(lua_State *L);
 
 static lua_State *main_state;
-static volatile sig_atomic_t n_interrupts;
+static volatile sig_atomic_t n_interrupts, last_interrupt;
 
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, "interrupted");
+  if (vise_cancelled()) {
+    luaL_error(L, "interrupted");
+  }
 }
 
 static void on_interrupt(int signal_number) {
-  (void)signal_number;
+  if (!vise_cancelled()) {
+    n_interrupts = 0; /* somebody dealt with the last one and went on */
+  }
+  last_interrupt = signal_number;
   if (++n_interrupts >= 3) {
-    _exit(130);
+    _exit(128 + signal_number);
   }
   vise_cancel();
   lua_sethook(main_state, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+  struct sigaction before;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
+    sigaction(SIGHUP, &action, NULL);
+  }
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a sudden death */
+}
+
+/* Write out what is left; 0, or the exit code when it could not be written. */
+static int finish_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) {
+    return 0;
+  }
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) {
+    return 128 + SIGPIPE; /* the reader went away, which is its right */
+  }
+  fputs("vise: cannot write to standard output\n", stderr);
+  return 1;
 }
 
 /* Put the folder that holds vise/init.lua in front of package.path; false if there is none. */
@@ -67,9 +101,10 @@ static int start(lua_State *L) {
     *slash = '\0';
   }
   lua_pushfstring(L, "%s/../share/lua/5.4", exe);
-  if (!add_path(L, lua_tostring(L, -1)) && !add_path(L, VISE_SOURCE_DIR "/lua")) {
-    return luaL_error(L, "vise: its Lua files are neither in %s nor in %s", lua_tostring(L, -1),
-                      VISE_SOURCE_DIR "/lua");
+  if (!add_path(L, lua_tostring(L, -1)) && !add_path(L, VISE_SOURCE_DIR "/lua") &&
+      !add_path(L, VISE_LUA_DIR)) {
+    return luaL_error(L, "its Lua files are not in %s, %s or %s", lua_tostring(L, -1),
+                      VISE_SOURCE_DIR "/lua", VISE_LUA_DIR);
   }
   lua_getglobal(L, "require");
   lua_pushliteral(L, "vise.cli");
@@ -92,19 +127,20 @@ int main(int argc, char **argv) {
     return 1;
   }
   main_state = L;
-  signal(SIGPIPE, SIG_IGN);
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
-  sigaction(SIGINT, &action, NULL);
+  catch_signals();
   lua_pushcfunction(L, start);
   lua_pushlightuserdata(L, argv);
   int code = 1;
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
     code = (int)lua_tointeger(L, -1);
+  } else if (vise_cancelled()) {
+    fputs("vise: interrupted\n", stderr);
+    code = 128 + last_interrupt;
   } else {
     const char *message = lua_tostring(L, -1);
     fprintf(stderr, "vise: %s\n", message == NULL ? "error without a message" : message);
-    code = n_interrupts > 0 ? 130 : 1;
   }
   lua_close(L);
-  return code;
+  const int output = finish_output();
+  return code == 0 ? output : code;
 }

@@ -1,0 +1,43 @@
+---@meta vise.native.process
+
+--- Other programs.
+---@class vise.native.process
+---@field methods table the methods of every process
+local process = {}
+
+---@class vise.Process a running program; to-be-closed
+local Process = {}
+
+---@class vise.SpawnOptions
+---@field argv string[] the program, searched in PATH, and its arguments
+---@field env? table<string, string|false> changes to our environment; false removes
+---@field input? string what it reads from standard input; nothing if absent
+---@field capture? boolean its standard output is read by read_line, not shared with ours
+
+--- Start a program. Raises on unknown options.
+---@param options vise.SpawnOptions
+---@return vise.Process?
+---@return string? message
+---@return string? code
+function process.spawn(options) end
+
+--- The next line it printed, without its end. Looks at the cancel flag.
+---@return string? line nil alone at the end of its output
+---@return string? message
+---@return string? code
+function Process:read_line() end
+
+--- Send a signal; nothing happens once the program was waited for.
+---@param signal? integer 15 (SIGTERM) if absent
+function Process:kill(signal) end
+
+--- Wait for its end. Looks at the cancel flag.
+---@return integer? code exit code, or 128 + signal
+---@return integer|string? signal that ended it; or message
+---@return string? code
+function Process:wait() end
+
+--- End it (SIGTERM, after two seconds SIGKILL) if it runs, and let go. Safe to call twice.
+function Process:close() end
+
+return process

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Means with clustered standard errors, quantiles.
+-- Tokens of one document lean the same way, so they are no independent draws; documents are. With D
+-- clusters of n_d values and sums S_d, N values in all,
+--
+--   mean = sum S_d / N      se = sqrt(D / (D - 1) sum (S_d - n_d mean)^2) / N
+--
+-- Sums run in the order of the values, so equal inputs give equal bits.
+
+local M = {}
+
+--- Mean and clustered standard error.
+---@param values number[] cluster after cluster
+---@param counts integer[] values in each cluster, in the same order; their sum is #values
+---@return number mean
+---@return number se NaN for a single cluster, which says nothing of how clusters differ
+function M.mean(values, counts)
+  local sums, at, total = {}, 0, 0.0
+  for d, n in ipairs(counts) do
+    local sum = 0.0
+    for i = at + 1, at + n do
+      sum = sum + values[i]
+    end
+    sums[d], at, total = sum, at + n, total + sum
+  end
+  local mean = total / at
+  if #counts == 1 then
+    return mean, 0 / 0
+  end
+  local spread = 0.0
+  for d, n in ipairs(counts) do
+    spread = spread + (sums[d] - n * mean) ^ 2
+  end
+  return mean, math.sqrt(#counts / (#counts - 1) * spread) / at
+end
+
+--- Mean and clustered standard error of the paired differences a[i] - b[i].
+---@param a number[]
+---@param b number[] as many
+---@param counts integer[] as for mean
+---@return number mean
+---@return number se
+function M.difference(a, b, counts)
+  local differences = {}
+  for i = 1, #a do
+    differences[i] = a[i] - b[i]
+  end
+  return M.mean(differences, counts)
+end
+
+--- Quantiles, linear between neighbours: the value at index 1 + (n - 1) q of the sorted ones.
+---@param values number[] at least one, in any order, unchanged
+---@param levels number[] each in [0, 1]
+---@return number ... one for each level
+function M.quantiles(values, levels)
+  local sorted = table.move(values, 1, #values, 1, {})
+  table.sort(sorted)
+  local found = {}
+  for i, level in ipairs(levels) do
+    local at = 1 + (#sorted - 1) * level
+    local low = math.floor(at)
+    local high = math.min(low + 1, #sorted)
+    found[i] = sorted[low] + (at - low) * (sorted[high] - sorted[low])
+  end
+  return table.unpack(found)
+end
+
+return M

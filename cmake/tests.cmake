@@ -15,16 +15,27 @@ function(vise_add_test name file)
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300 ENVIRONMENT "${vise_test_env}")
 endfunction()
 
-# Every tests/c/**/test_*.c and tests/kernels/check_*.c is a program and a test of its own.
+# Every tests/c/**/test_*.c and tests/kernels/check_*.c is a program and a test of its own; the checks
+# of kernels, and the tests named here, are one more as NAME_simde.
+include(cmake/simde.cmake)
+set(simde_tests test_gemm)
 find_library(cmocka_library cmocka REQUIRED)
-file(GLOB_RECURSE test_files CONFIGURE_DEPENDS tests/c/test_*.c tests/kernels/check_*.c)
-foreach(file IN LISTS test_files)
-  get_filename_component(name ${file} NAME_WE)
+function(vise_add_c_test name file)
   add_executable(${name} ${file})
   target_include_directories(${name} PRIVATE tests)
   target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
   target_link_libraries(${name} PRIVATE vise_core ${cmocka_library})
   vise_add_test(${name} ${file} ${name})
+endfunction()
+file(GLOB_RECURSE test_files CONFIGURE_DEPENDS tests/c/test_*.c tests/kernels/check_*.c)
+foreach(file IN LISTS test_files)
+  get_filename_component(name ${file} NAME_WE)
+  vise_add_c_test(${name} ${file})
+  if(TARGET vise_simde AND (name MATCHES "^check_" OR name IN_LIST simde_tests))
+    target_compile_definitions(${name} PRIVATE VISE_HAVE_SIMDE=1)
+    vise_add_c_test(${name}_simde ${file})
+    vise_use_simde(${name}_simde)
+  endif()
 endforeach()
 
 # Every tests/lua/**/test_*.lua and tests/cli/test_*.lua runs under stock lua5.4 with the module of

@@ -46,7 +46,8 @@ const vise_param vise_int_params[] = {
 
 static const int bits_of_choice[] = {2, 3, 4, 5, 6, 8};
 static const float LARGEST_F16 = 65504.0f;
-static const float LARGEST = 0x1p119f; /* of bf16 and f32 scales: 255 times it is finite */
+static const float LARGEST = 0x1p119f;   /* of bf16 and f32 scales: 255 times it is finite */
+static const float SMALLEST = 0x1p-127f; /* the reciprocal of a smaller one may be infinite */
 
 typedef struct layout {
   int bits;
@@ -102,43 +103,64 @@ static int64_t scale_bytes(vise_intq_scale type) {
   return type == VISE_INTQ_F32 ? 4 : 2;
 }
 
-/* What is read back when `scale` is stored. */
-static float stored(float scale, vise_intq_scale type) {
+typedef struct choice {
+  float scale; /* as stored */
+  int zero;
+} choice;
+
+/* n scales into their stored type and back: what a reader will see. */
+static void round_scales(void *stored_out, float *inout, int64_t n, vise_intq_scale type) {
+  const vise_convert_kernels *convert = vise_convert();
   const float largest = type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
-  const float cut = scale > largest ? largest : scale < -largest ? -largest : scale;
-  const float s = type == VISE_INTQ_F16    ? vise_f16_to_f32(vise_f32_to_f16(cut))
-                  : type == VISE_INTQ_BF16 ? vise_bf16_to_f32(vise_f32_to_bf16(cut))
-                                           : cut;
-  return isfinite(1.0f / s) ? s : 0.0f;
+  for (int64_t i = 0; i < n; i++) {
+    const float cut = inout[i] < largest ? inout[i] : largest;
+    inout[i] = cut > -largest ? cut : -largest;
+  }
+  switch (type) {
+  case VISE_INTQ_F16:
+    convert->f16_encode(stored_out, inout, n);
+    convert->f16_decode(inout, stored_out, n);
+    break;
+  case VISE_INTQ_BF16:
+    convert->bf16_encode(stored_out, inout, n);
+    convert->bf16_decode(inout, stored_out, n);
+    break;
+  case VISE_INTQ_F32: memcpy(stored_out, inout, (size_t)n * sizeof(float));
+  }
+  for (int64_t i = 0; i < n; i++) {
+    if (!(fabsf(inout[i]) >= SMALLEST)) {
+      inout[i] = 0.0f;
+      memset((char *)stored_out + i * scale_bytes(type), 0, (size_t)scale_bytes(type));
+    }
+  }
 }
 
 static float reciprocal(float scale) {
   return scale == 0.0f ? 0.0f : 1.0f / scale;
 }
 
-static void store(void *scales, int64_t i, float scale, vise_intq_scale type) {
-  switch (type) {
-  case VISE_INTQ_F16: ((uint16_t *)scales)[i] = vise_f32_to_f16(scale); break;
-  case VISE_INTQ_BF16: ((uint16_t *)scales)[i] = vise_f32_to_bf16(scale); break;
-  case VISE_INTQ_F32: ((float *)scales)[i] = scale; break;
+/* The plain scale of each group, not yet rounded. */
+static void
+plain_scales(float *out, const float *low, const float *high, int64_t n, const layout *a) {
+  const float half = (float)-(1 << (a->bits - 1)), top = (float)((1 << a->bits) - 1);
+  if (a->is_symmetric) {
+    for (int64_t i = 0; i < n; i++) {
+      out[i] = (-low[i] >= high[i] ? low[i] : high[i]) / half;
+    }
+  } else {
+    for (int64_t i = 0; i < n; i++) {
+      out[i] = high[i] / top - low[i] / top;
+    }
   }
 }
 
-typedef struct choice {
-  float scale; /* as stored */
-  int zero;
-} choice;
-
-static choice plain(float low, float high, const layout *a) {
+static int plain_zero(float low, float r, const layout *a) {
   const int top = (1 << a->bits) - 1;
   if (a->is_symmetric) {
-    const float extreme = -low >= high ? low : high;
-    const int half = 1 << (a->bits - 1);
-    return (choice){stored(extreme / (float)-half, a->type), half};
+    return 1 << (a->bits - 1);
   }
-  const float s = stored(high / (float)top - low / (float)top, a->type);
-  const float z = s == 0.0f ? 0.0f : rintf(-low * reciprocal(s));
-  return (choice){s, z < (float)top ? (int)z : top};
+  const float z = rintf(-low * r);
+  return z < (float)top ? (int)z : top;
 }
 
 /* ---- search ---- */
@@ -202,7 +224,9 @@ static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choic
     }
     best = next;
   }
-  const choice found = {stored(1.0f / fitted_reciprocal(&best), p->type), (int)-best.low};
+  choice found = {1.0f / fitted_reciprocal(&best), (int)-best.low};
+  float stored;
+  round_scales(&stored, &found.scale, 1, p->type);
   if (found.scale != 0.0f && measured(p, found) < measured(p, *inout)) {
     *inout = found;
   }
@@ -237,20 +261,42 @@ static void search(const patch *p, const layout *a, choice *inout) {
 
 /* ---- encode ---- */
 
-typedef struct work { /* scratch of one call, one entry per group */
-  float *low, *high, *r;
+typedef struct work { /* scratch of one call: one entry per group, codes one per column */
+  float *low, *high, *scale, *r;
   uint8_t *zeros, *codes;
 } work;
 
 static work carve(const layout *a, void *scratch) {
   float *f = scratch;
   const int64_t n = a->n_groups;
-  return (work){f, f + n, f + 2 * n, (uint8_t *)(f + 3 * n), (uint8_t *)(f + 3 * n) + n};
+  uint8_t *bytes = (uint8_t *)(f + 4 * n);
+  return (work){f, f + n, f + 2 * n, f + 3 * n, bytes, bytes + n};
 }
 
 static size_t int_scratch_bytes(const vise_format_spec *s) {
   const layout a = layout_of(s);
-  return (size_t)a.n_groups * (3 * sizeof(float) + 1) + (size_t)a.k;
+  return (size_t)a.n_groups * (4 * sizeof(float) + 1) + (size_t)a.k;
+}
+
+/* Scales, reciprocals and zeros of n groups from their extremes. */
+static void choose_plain(const layout *a, const work *b, void *scales_out, int64_t n) {
+  plain_scales(b->scale, b->low, b->high, n, a);
+  round_scales(scales_out, b->scale, n, a->type);
+  for (int64_t i = 0; i < n; i++) {
+    b->r[i] = reciprocal(b->scale[i]);
+    b->zeros[i] = (uint8_t)plain_zero(b->low[i], b->r[i], a);
+  }
+}
+
+/* A better scale and zero for group i, if there is one. */
+static void
+choose_searched(const layout *a, const work *b, void *scales_out, int64_t i, const patch *p) {
+  choice c = {b->scale[i], b->zeros[i]};
+  search(p, a, &c);
+  b->scale[i] = c.scale;
+  b->r[i] = reciprocal(c.scale);
+  b->zeros[i] = (uint8_t)c.zero;
+  round_scales((char *)scales_out + i * scale_bytes(a->type), &c.scale, 1, a->type);
 }
 
 static void
@@ -268,21 +314,16 @@ static void encode_row(const layout *a,
                        const float *importance) {
   vise_intq()->ranges(b->low, b->high, x, a->k, a->group);
   char *scales = (char *)parts[1] + row * a->n_groups * scale_bytes(a->type);
-  for (int64_t i = 0; i < a->n_groups; i++) {
-    choice c = plain(b->low[i], b->high[i], a);
-    if (a->is_searched) {
-      const int64_t at = i * a->group;
-      const patch p = {.x = x + at,
-                       .n_rows = 1,
-                       .n = a->k - at < a->group ? a->k - at : a->group,
-                       .v = importance == NULL ? NULL : importance + at,
-                       .top = (1 << a->bits) - 1,
-                       .type = a->type};
-      search(&p, a, &c);
-    }
-    store(scales, i, c.scale, a->type);
-    b->r[i] = reciprocal(c.scale);
-    b->zeros[i] = (uint8_t)c.zero;
+  choose_plain(a, b, scales, a->n_groups);
+  for (int64_t i = 0; a->is_searched && i < a->n_groups; i++) {
+    const int64_t at = i * a->group;
+    const patch p = {.x = x + at,
+                     .n_rows = 1,
+                     .n = a->k - at < a->group ? a->k - at : a->group,
+                     .v = importance == NULL ? NULL : importance + at,
+                     .top = (1 << a->bits) - 1,
+                     .type = a->type};
+    choose_searched(a, b, scales, i, &p);
   }
   if (!a->is_symmetric) {
     memcpy((uint8_t *)parts[2] + row * a->n_groups, b->zeros, (size_t)a->n_groups);
@@ -297,12 +338,14 @@ static void encode_tensor(const layout *a,
                           int64_t ld,
                           const float *importance) {
   float low = 0.0f, high = 0.0f;
-  for (int64_t i = 0; i < a->m; i++) {
+  for (int64_t i = 0; i < a->m && !vise_cancelled(); i++) {
     vise_intq()->ranges(b->low, b->high, w + i * ld, a->k, a->group);
     low = b->low[0] < low ? b->low[0] : low;
     high = b->high[0] > high ? b->high[0] : high;
   }
-  choice c = plain(low, high, a);
+  b->low[0] = low;
+  b->high[0] = high;
+  choose_plain(a, b, parts[1], 1);
   if (a->is_searched) {
     const patch p = {.x = w,
                      .ld = ld,
@@ -311,11 +354,8 @@ static void encode_tensor(const layout *a,
                      .v = importance,
                      .top = (1 << a->bits) - 1,
                      .type = a->type};
-    search(&p, a, &c);
+    choose_searched(a, b, parts[1], 0, &p);
   }
-  store(parts[1], 0, c.scale, a->type);
-  b->r[0] = reciprocal(c.scale);
-  b->zeros[0] = (uint8_t)c.zero;
   if (!a->is_symmetric) {
     *(uint8_t *)parts[2] = b->zeros[0];
   }

@@ -26,6 +26,21 @@ static void f16_decode(float *out, const uint16_t *x, int64_t n) {
   }
 }
 
+static void f16_encode(uint16_t *out, const float *x, int64_t n) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256 v = _mm256_loadu_ps(x + i);
+    if (_mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) != 0) {
+      break; /* the hardware keeps a NaN's payload, the contract does not */
+    }
+    _mm_storeu_si128((__m128i *)(void *)(out + i),
+                     _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  for (; i < n; i++) {
+    out[i] = vise_f32_to_f16(x[i]);
+  }
+}
+
 static int has_nonfinite(const float *x, int64_t n) {
   const __m256i mask = _mm256_set1_epi32(0x7f800000);
   __m256i bad = _mm256_setzero_si256();
@@ -44,5 +59,6 @@ static int has_nonfinite(const float *x, int64_t n) {
 void vise_convert_fill_avx2(vise_convert_kernels *table) {
   table->bf16_decode = bf16_decode;
   table->f16_decode = f16_decode;
+  table->f16_encode = f16_encode;
   table->has_nonfinite = has_nonfinite;
 }

@@ -39,9 +39,6 @@ typedef void vise_intq_codes_fn(uint8_t *out,
 /* ceil(n bits / 8) bytes; the bits after the last code are 0. */
 typedef void vise_intq_pack_fn(uint8_t *out, const uint8_t *codes, int64_t n, int bits);
 
-/* The codes again, one a byte. */
-typedef void vise_intq_unpack_fn(uint8_t *out, const uint8_t *packed, int64_t n, int bits);
-
 /*
  * out[j] = scale (code - zero), one rounding. `packed` begins at a byte, with value `phase` of the
  * first group (0 <= phase < group), whose scale and zero are scales[0] and zeros[0].
@@ -78,7 +75,6 @@ typedef struct vise_intq_kernels {
   vise_intq_ranges_fn *ranges;
   vise_intq_codes_fn *codes;
   vise_intq_pack_fn *pack;
-  vise_intq_unpack_fn *unpack;
   vise_intq_decode_fn *decode;
   vise_intq_trials_fn *trials;
 } vise_intq_kernels;

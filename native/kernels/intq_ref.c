@@ -75,12 +75,6 @@ static unsigned code_at(const uint8_t *packed, int64_t j, int bits) {
   return u >> shift & ((1u << bits) - 1u);
 }
 
-static void unpack_ref(uint8_t *out, const uint8_t *packed, int64_t n, int bits) {
-  for (int64_t j = 0; j < n; j++) {
-    out[j] = (uint8_t)code_at(packed, j, bits);
-  }
-}
-
 static float scale_at(const void *scales, vise_intq_scale type, int64_t i) {
   switch (type) {
   case VISE_INTQ_F16: return vise_f16_to_f32(((const uint16_t *)scales)[i]);
@@ -151,7 +145,6 @@ void vise_intq_fill_ref(vise_intq_kernels *table) {
       .ranges = ranges_ref,
       .codes = codes_ref,
       .pack = pack_ref,
-      .unpack = unpack_ref,
       .decode = decode_ref,
       .trials = trials_ref,
   };

@@ -56,6 +56,16 @@ static bool find(void *library, const char *name, void *out) {
   return symbol != NULL;
 }
 
+/* repl.has_readline() -> is it installed? */
+static int repl_has_readline(lua_State *L) {
+  void *library = dlopen("libreadline.so.8", RTLD_LAZY | RTLD_LOCAL);
+  lua_pushboolean(L, library != NULL);
+  if (library != NULL) {
+    dlclose(library);
+  }
+  return 1;
+}
+
 /* repl.open() -> true if lines can be edited: a terminal on both sides, and readline is there */
 static int repl_open(lua_State *L) {
   if (!readline.is_loaded && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
@@ -142,6 +152,7 @@ static int repl_write_history(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
+    {"has_readline", repl_has_readline},
     {"open", repl_open},
     {"read_line", repl_read_line},
     {"add_history", repl_add_history},

@@ -115,14 +115,14 @@ function M.help(name, command, argv)
   if command.positional then
     lines[#lines + 1] = "\nArguments:"
     for _, row in ipairs(command.positional) do
-      lines[#lines + 1] = H.entry(row.name, row.doc)
+      lines[#lines + 1] = M.entry(row.name, row.doc)
     end
   end
   lines[#lines + 1] = "\nOptions:"
   for _, row in ipairs(M.rows(command, argv)) do
-    lines[#lines + 1] = H.entry(H.flag(row), H.flag_doc(row))
+    lines[#lines + 1] = M.entry(H.flag(row), M.describe(row))
   end
-  lines[#lines + 1] = H.entry("--help", "this text")
+  lines[#lines + 1] = M.entry("--help", "this text")
   if command.details then
     lines[#lines + 1] = "\n" .. command.details
   end
@@ -134,6 +134,30 @@ end
 ---@return string
 function M.usage(command)
   return "Usage: " .. table.concat(command.usage, "\n       ")
+end
+
+--- A name and what it means, as two columns.
+---@param name string
+---@param doc string
+---@return string
+function M.entry(name, doc)
+  local indent = (" "):rep(24)
+  local gap = #name < 21 and (" "):rep(22 - #name) or "\n" .. indent
+  return "  " .. name .. gap .. text.wrap(doc, 72, indent)
+end
+
+--- What a row means, accepts and defaults to.
+---@param row vise.OptionRow
+---@return string
+function M.describe(row)
+  local doc = row.doc
+  if row.kind == "choice" or row.min or row.max then
+    doc = doc .. "; " .. check.expected(row)
+  end
+  if row.default ~= nil and row.default ~= false and row.default ~= "" then
+    doc = ("%s (default %s)"):format(doc, check.plain(row.default))
+  end
+  return doc
 end
 
 function H.option(word, argv, i, by_name, names, given)
@@ -183,23 +207,6 @@ function H.flag(row)
   end
   local words = { string = "TEXT", int = "N", real = "X", choice = "NAME" }
   return ("--%s %s"):format(row.name, row.value or words[row.kind])
-end
-
-function H.flag_doc(row)
-  local doc = row.doc
-  if row.kind == "choice" or row.min or row.max then
-    doc = doc .. "; " .. check.expected(row)
-  end
-  if row.default ~= nil and row.default ~= false then
-    doc = ("%s (default %s)"):format(doc, tostring(row.default))
-  end
-  return doc
-end
-
-function H.entry(name, doc)
-  local indent = (" "):rep(24)
-  local gap = #name < 21 and (" "):rep(22 - #name) or "\n" .. indent
-  return "  " .. name .. gap .. text.wrap(doc, 72, indent)
 end
 
 return M

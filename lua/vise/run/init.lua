@@ -7,9 +7,9 @@
 
 local check = require("vise.check")
 local input = require("vise.run.input")
-local metric = require("vise.metric")
 local native = require("vise.native")
 local param = require("vise.param")
+local protocol = require("vise.metric.protocol")
 local record = require("vise.run.record")
 
 local M = {}
@@ -83,10 +83,9 @@ function M.resolve(recipe, rows, given)
     values[name] = pair[2]
   end
   for _, pair in ipairs(given) do
-    local value, expected = H.value(by_name[pair[1]], pair[2])
+    local value, problem = H.value(by_name[pair[1]], pair[2])
     if value == nil then
-      local message = "%s: %s is '%s', expected %s"
-      return nil, message:format(recipe.path, pair[1], pair[2], expected), "argument"
+      return nil, recipe.path .. ": " .. problem, "argument"
     end
     values[pair[1]] = value
   end
@@ -156,13 +155,16 @@ end
 H.recipe_limit = 1 << 20
 
 function H.value(row, text)
-  if row.kind == "protocol" then
-    local ok, problem = pcall(metric.protocol, text)
+  local value, expected = param.parse(row, text)
+  if value == nil then
+    return nil, ("%s is '%s', expected %s"):format(row.name, text, expected)
+  elseif row.kind == "protocol" then
+    local ok, problem = pcall(protocol.parse, value)
     if not ok then
-      return nil, "a protocol: " .. check.strip_position(problem)
+      return nil, check.strip_position(problem)
     end
   end
-  return param.parse(row, text)
+  return value
 end
 
 --- The place of the run, checked before any work is done.

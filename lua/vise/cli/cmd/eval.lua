@@ -9,15 +9,16 @@ local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
 local progress = require("vise.cli.progress")
+local protocol = require("vise.metric.protocol")
 local term = require("vise.cli.term")
 
 local H = {}
 
 function H.run(args)
   local options = args.options
-  local ok, problem = pcall(metric.protocol, options.protocol)
+  local ok, problem = pcall(protocol.parse, options.protocol)
   if not ok then
-    exit.usage("--protocol: %s", check.strip_position(problem))
+    exit.usage("%s", check.strip_position(problem))
   end
   local path = exit.check(input.find_model(args[1]))
   local against_path = options.against and exit.check(input.find_model(options.against))

@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise doctor: the machine as vise sees it, and what stands in its way.
+
+local native = require("vise.native")
+local place = require("vise.cli.place")
+local term = require("vise.cli.term")
+local text = require("vise.text")
+
+local H = {}
+
+function H.run(args)
+  local report = H.report()
+  if args.options.json then
+    term.write_json(report)
+    return
+  end
+  for _, row in ipairs(H.lines(report)) do
+    term.write(("%-14s %s\n"):format(row[1], row[2]))
+  end
+  term.write("\n")
+  for _, warning in ipairs(report.warnings) do
+    local body = text.wrap(warning, 86, "         ")
+    term.write(("%s  %s\n"):format(term.style(1, "red", "warning"), body))
+  end
+  if #report.warnings == 0 then
+    term.write(term.style(1, "green", "nothing is amiss") .. "\n")
+  end
+end
+
+function H.report()
+  local version = native.core.version()
+  local total, available = H.memory()
+  local report = {
+    version = version,
+    threads = native.core.threads(),
+    processors = H.processors(),
+    memory_bytes = total,
+    memory_available_bytes = available,
+    openblas_coretype = os.getenv("OPENBLAS_CORETYPE"),
+    readline = native.repl.has_readline(),
+    recipes = place.folder("recipes"),
+    warnings = native.json.array({}),
+  }
+  H.warn(report)
+  return report
+end
+
+function H.warn(report)
+  local version = report.version
+  local function add(condition, format, ...)
+    if condition then
+      table.insert(report.warnings, format:format(...))
+    end
+  end
+  add(report.openblas_coretype, "OPENBLAS_CORETYPE=%s pins OpenBLAS to its %s kernels. vise's own "
+    .. "products do not use OpenBLAS; singular and eigenvalues do, and `vise bench gemm` compares "
+    .. "with it unpinned. Unset it to let OpenBLAS choose.",
+    report.openblas_coretype, version.openblas_core)
+  add(version.cpu_wish_ignored, "VISE_CPU=%s is above what this machine has and is ignored.",
+    version.cpu_wish_ignored)
+  add(version.cpu ~= version.cpu_detected,
+    "VISE_CPU lowers the CPU level to %s; this machine has %s.", version.cpu, version.cpu_detected)
+  add(version.cpu_detected == "ref",
+    "this CPU has no AVX2: kernels run in plain C, many times slower.")
+  add(report.threads < report.processors, "%d of %d processors are used (VISE_THREADS).",
+    report.threads, report.processors)
+  add(report.memory_available_bytes and report.memory_available_bytes < 1 << 30,
+    "less than 1 GiB of memory is free (%s).", text.bytes(report.memory_available_bytes or 0))
+  add(not report.readline,
+    "libreadline.so.8 is not there: the REPL works, without line editing (package libreadline8).")
+  add(not report.recipes, "the folder of recipes is neither beside the Lua files nor installed.")
+end
+
+function H.lines(report)
+  local version = report.version
+  local lines = {
+    { "vise", version.vise },
+    { "cpu", version.cpu_model },
+    { "level", version.cpu .. (" (of this machine: %s)"):format(version.cpu_detected) },
+    { "threads", ("%d of %d processors"):format(report.threads, report.processors) },
+  }
+  if report.memory_bytes then
+    local free = text.bytes(report.memory_available_bytes)
+    lines[#lines + 1] = { "memory", ("%s, %s free"):format(text.bytes(report.memory_bytes), free) }
+  end
+  local openblas = ("%s (core %s)"):format(version.openblas, version.openblas_core)
+  lines[#lines + 1] = { "openblas", openblas }
+  for _, name in ipairs({ "lua", "zstd", "jansson", "pcre2", "openssl" }) do
+    lines[#lines + 1] = { name, version[name] }
+  end
+  lines[#lines + 1] = { "readline", report.readline and "there" or "not there" }
+  lines[#lines + 1] = { "recipes", report.recipes or "not there" }
+  return lines
+end
+
+--- Bytes of memory of the machine, and those free; nil where /proc does not say.
+function H.memory()
+  local info = H.read("/proc/meminfo")
+  local total = info and info:match("MemTotal:%s*(%d+) kB")
+  local available = info and info:match("MemAvailable:%s*(%d+) kB")
+  if total and available then
+    return math.tointeger(total) * 1024, math.tointeger(available) * 1024
+  end
+end
+
+--- Processors that this process may use.
+function H.processors()
+  local status = H.read("/proc/self/status")
+  local list = status and status:match("Cpus_allowed_list:%s*([%d,%-]+)")
+  local n = 0
+  for first, last in (list or "0"):gmatch("(%d+)%-?(%d*)") do
+    n = n + (last == "" and 1 or tonumber(last) - tonumber(first) + 1)
+  end
+  return n
+end
+
+--- A file of /proc, which has no size before it is read.
+function H.read(path)
+  local file <close> = io.open(path)
+  return file and file:read("a")
+end
+
+---@type vise.Command
+return {
+  summary = "the machine as vise sees it, and what stands in its way",
+  usage = { "vise doctor [--json]" },
+  options = { { name = "json", kind = "bool", default = false, doc = "print it as JSON" } },
+  run = H.run,
+}

@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise explain: the reference of methods, number formats, protocols and parameter types.
+
+local args = require("vise.cli.args")
+local check = require("vise.check")
+local exit = require("vise.cli.exit")
+local method = require("vise.method")
+local native = require("vise.native")
+local protocol = require("vise.metric.protocol")
+local term = require("vise.cli.term")
+
+local H = {}
+
+function H.run(parsed)
+  local topics = H.topics()
+  local name = parsed[1]
+  if name == nil then
+    H.overview(topics)
+    return
+  end
+  local wanted = H.sections[name] or H.find(topics, name)
+  if wanted == nil then
+    local names = check.sorted_keys(H.sections)
+    for _, topic in ipairs(topics) do
+      names[#names + 1] = topic.name
+    end
+    exit.argument(check.unknown("topic", name, names))
+  elseif H.sections[name] then
+    H.list(topics, H.sections[name])
+  elseif parsed.options.json then
+    term.write_json(wanted)
+  else
+    H.print(wanted)
+  end
+end
+
+--- The sections of the overview, and the words for them on the command line.
+H.order = { "method", "format", "protocol", "parameter" }
+H.sections = {
+  methods = "method", formats = "format", protocols = "protocol", parameters = "parameter",
+}
+
+H.parameters = {
+  { name = "model", summary = "a model folder, a .vise file or a run directory" },
+  { name = "text", summary = "a text file in UTF-8" },
+  { name = "data", summary = "a file or folder of data" },
+  { name = "file", summary = "any one file" },
+  { name = "protocol", summary = "the name of a protocol" },
+  { name = "enum", summary = "one of some texts or numbers, the first the default" },
+  { name = "int", summary = "an integer, between min and max" },
+  { name = "real", summary = "a number, between min and max" },
+  { name = "bool", summary = "true or false" },
+}
+
+--- Everything that can be explained; each has sort, name and summary.
+function H.topics()
+  local topics = {}
+  local function add(sort, rows)
+    for _, row in ipairs(rows) do
+      local topic = { sort = sort }
+      for key, value in pairs(row) do
+        topic[key] = type(value) ~= "function" and value or nil
+      end
+      topics[#topics + 1] = topic
+    end
+  end
+  add("method", method.list())
+  add("format", native.format.list())
+  add("protocol", protocol.list())
+  add("parameter", H.parameters)
+  return topics
+end
+
+function H.find(topics, name)
+  for _, topic in ipairs(topics) do
+    if topic.name == name then
+      return topic
+    elseif topic.sort == "protocol" and pcall(protocol.parse, name) then
+      if protocol.parse(name).rule == topic.name:gsub("%-N$", "") then
+        return topic
+      end
+    end
+  end
+end
+
+function H.overview(topics)
+  for i, sort in ipairs(H.order) do
+    term.write((i > 1 and "\n" or "") .. term.style(1, "bold", H.titles[sort]) .. "\n")
+    H.list(topics, sort)
+  end
+  term.write("\nvise explain NAME tells more of one.\n")
+end
+
+H.titles = {
+  method = "Methods: match a place in a recipe with method = NAME",
+  format = "Number formats: how a method stores codes",
+  protocol = "Protocols: how tokens are cut and scored",
+  parameter = "Parameters of recipes: vise.param.NAME",
+}
+
+function H.list(topics, sort)
+  for _, topic in ipairs(topics) do
+    if topic.sort == sort then
+      term.write(("  %-13s %s\n"):format(topic.name, topic.summary))
+    end
+  end
+end
+
+function H.print(topic)
+  term.write(("%s: %s\n"):format(term.style(1, "bold", topic.name), topic.summary))
+  term.write(("%s"):format(topic.sort))
+  if topic.family then
+    term.write((" of the family %s"):format(topic.family))
+  end
+  if topic.version then
+    term.write((", version %d"):format(topic.version))
+  end
+  term.write(topic.source and "; " .. topic.source .. "\n" or "\n")
+  local needs = {}
+  for _, need in ipairs(topic.needs or {}) do
+    needs[#needs + 1] = need
+  end
+  if topic.sort == "method" then
+    term.write("needs " .. (#needs > 0 and table.concat(needs, ", ") or "no data") .. "\n")
+  end
+  for i, row in ipairs(topic.params or {}) do
+    term.write((i == 1 and "\n" or "") .. args.entry(row.name, args.describe(row)) .. "\n")
+  end
+  if topic.sort == "method" then
+    term.write(('\n  { match = "*", method = "%s" }\n'):format(topic.name))
+    term.write(("  vise compress MODEL --method %s --out DIR\n"):format(topic.name))
+  end
+end
+
+---@type vise.Command
+return {
+  summary = "what a method, format, protocol or parameter type is",
+  usage = { "vise explain [NAME] [--json]" },
+  positional = {
+    { name = "NAME", optional = true,
+      doc = "a method, a format, a protocol, or one of: methods, formats, protocols, parameters" },
+  },
+  options = { { name = "json", kind = "bool", default = false, doc = "print NAME as JSON" } },
+  run = H.run,
+}

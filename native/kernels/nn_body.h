@@ -7,6 +7,8 @@
  * compiler's generic ones and are passed by pointer, because their calling convention depends on
  * the level.
  */
+#include "kernels/exp_body.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -25,64 +27,15 @@ INLINE void store(float *out, const vec *x) {
   memcpy(out, x, sizeof *x);
 }
 
-INLINE void splat(vec *out, float x) {
-  *out = x - (vec){0};
-}
-
-/* where mask is all ones, a; where it is zero, b */
-INLINE void blend(vec *out, const ivec *mask, const vec *a, const vec *b) {
-  *out = (vec)((*mask & (ivec)*a) | (~*mask & (ivec)*b));
-}
-
-/*
- * exp(x) = 2^n exp(r), n = x / ln 2 rounded, |r| <= ln 2 / 2. Adding 1.5 * 2^23 leaves n in the low
- * bits of the sum. n ln2_hi is exact (13 + 8 bits); Taylor's terms up to r^7 leave less than 6e-9.
- * 2^n is multiplied in two halves, so that subnormal results come out rounded and large ones
- * infinite.
- */
-INLINE void exp_of(vec *inout) {
-  const float magic = 0x1.8p23f, ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f;
-  vec x = *inout, low, high;
-  splat(&low, -104.0f);
-  splat(&high, 89.0f);
-  const ivec is_low = x<low, is_high = x> high; /* false for NaN, which passes */
-  blend(&x, &is_low, &low, &x);
-  blend(&x, &is_high, &high, &x);
-  const vec shifted = x * 0x1.715476p+0f + magic;
-  const vec n = shifted - magic;
-  const vec r = (x - n * ln2_hi) - n * ln2_lo;
-  vec p = r * (1.0f / 5040.0f) + (1.0f / 720.0f);
-  p = p * r + (1.0f / 120.0f);
-  p = p * r + (1.0f / 24.0f);
-  p = p * r + (1.0f / 6.0f);
-  p = p * r + 0.5f;
-  p = r + r * r * p;
-  p = p + 1.0f;
-  const ivec exponent = (ivec)shifted - 0x4b400000; /* the bits of 1.5 * 2^23 */
-  const ivec half = exponent >> 1;
-  *inout = p * (vec)((half + 127) << 23) * (vec)((exponent - half + 127) << 23);
-}
-
 static void exp_n(float *out, const float *x, int64_t n) {
-  for (int64_t i = 0; i < n; i += VECTOR) {
-    const int64_t count = n - i < VECTOR ? n - i : VECTOR;
-    vec v = {0};
-    memcpy(&v, x + i, (size_t)count * sizeof *x);
-    exp_of(&v);
-    memcpy(out + i, &v, (size_t)count * sizeof *x);
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = exp_body(x[i]);
   }
 }
 
 static void swiglu(float *out, const float *gate, const float *up, int64_t n) {
-  for (int64_t i = 0; i < n; i += VECTOR) {
-    const size_t bytes = (size_t)(n - i < VECTOR ? n - i : VECTOR) * sizeof *gate;
-    vec g = {0}, u = {0};
-    memcpy(&g, gate + i, bytes);
-    memcpy(&u, up + i, bytes);
-    vec e = -g;
-    exp_of(&e);
-    const vec y = g / (1.0f + e) * u;
-    memcpy(out + i, &y, bytes);
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = gate[i] / (1.0f + exp_body(-gate[i])) * up[i];
   }
 }
 
@@ -191,40 +144,51 @@ static void scores(float *s,
   }
 }
 
-static void
-soften(vise_softmax_state *inout, float *s, int64_t n, int64_t lo, int64_t hi, float scale) {
-  float greatest = inout->greatest;
-  for (int64_t j = lo; j < hi; j++) { /* a maximum is the same in any order */
-    const float x = s[j] * scale;
-    greatest = x > greatest ? x : greatest;
-  }
-  vec rescale;
-  splat(&rescale, inout->greatest - greatest);
-  exp_of(&rescale);
-  float sum[LANES];
+static float greatest_of(const float *s, int64_t n, float first) {
   vec acc[PARTS];
-  ivec lane[PARTS];
+  float lanes[LANES];
   for (int c = 0; c < PARTS; c++) {
-    acc[c] = (vec){0};
-    for (int l = 0; l < VECTOR; l++) {
-      lane[c][l] = c * VECTOR + l;
-    }
+    acc[c] = first - (vec){0};
   }
   for (int64_t j = 0; j < n; j += LANES) {
-    const int32_t from = (int32_t)(lo - j), to = (int32_t)(hi - j);
     for (int c = 0; c < PARTS; c++) {
       vec x;
       load(&x, s + j + c * VECTOR);
-      x = x * scale - greatest;
-      exp_of(&x);
-      x = (vec)((ivec)x & (lane[c] >= from) & (lane[c] < to));
-      store(s + j + c * VECTOR, &x);
-      acc[c] += x;
+      const ivec is_greater = x > acc[c];
+      acc[c] = (vec)((is_greater & (ivec)x) | (~is_greater & (ivec)acc[c]));
     }
   }
-  memcpy(sum, acc, sizeof sum);
-  inout->rescale = rescale[0];
-  inout->sum = inout->sum * rescale[0] + tree_f32(sum);
+  memcpy(lanes, acc, sizeof lanes);
+  for (int l = 0; l < LANES; l++) {
+    first = lanes[l] > first ? lanes[l] : first;
+  }
+  return first;
+}
+
+/* What is not seen becomes -infinity, whose exponential is zero. */
+static void
+soften(vise_softmax_state *inout, float *s, int64_t n, int64_t lo, int64_t hi, float scale) {
+  for (int64_t j = 0; j < n; j++) {
+    s[j] *= scale;
+  }
+  for (int64_t j = 0; j < lo; j++) {
+    s[j] = -INFINITY;
+  }
+  for (int64_t j = hi; j < n; j++) {
+    s[j] = -INFINITY;
+  }
+  const float greatest = greatest_of(s, n, inout->greatest);
+  for (int64_t j = 0; j < n; j++) {
+    s[j] = exp_body(s[j] - greatest);
+  }
+  float sum[LANES] = {0};
+  for (int64_t j = 0; j < n; j += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      sum[l] += s[j + l];
+    }
+  }
+  inout->rescale = exp_body(inout->greatest - greatest);
+  inout->sum = inout->sum * inout->rescale + tree_f32(sum);
   inout->greatest = greatest;
 }
 

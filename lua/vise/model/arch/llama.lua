@@ -1,0 +1,227 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- The Llama architecture: Llama 2 and 3, TinyLlama, Mistral, Qwen2.
+--
+--   x = embed[ids]
+--   x = x + o(attention(rope(q(n)), rope(k(n)), v(n)))     n = rmsnorm(x), in every layer
+--   x = x + down(silu(gate(n)) * up(n))                    n = rmsnorm(x)
+--   logits = head(rmsnorm(x))
+
+local nn = require("vise.native").nn
+local refusal = require("vise.model.refusal")
+local rope = require("vise.model.rope")
+
+local must = refusal.must
+
+local M = {}
+local H = {}
+
+M.model_types = { "llama", "mistral", "qwen2" }
+
+---@class vise.Network
+---@field context integer tokens of the longest sequence
+---@field vocabulary integer
+---@field places table[] {name, shape, source, tied_to?}; source is the tensor's name in Hugging Face files
+---@field tensors table[] {name, shape, source}
+---@field sites table[] {name, places}: places that read the same input
+---@field blocks table[] {name, places}: the units of streaming, in order
+---@field coupled table[] {name, size, parts = {{place, dim, times}}}: dimensions that go together;
+--- index i of the coupling is indices times * i .. times * (i + 1) - 1 of dimension dim (1 rows, 2 columns)
+local Network = {}
+Network.__index = Network
+
+--- Read a config. Refuses what this file does not implement, by name.
+---@param config vise.ConfigReader
+---@return vise.Network
+function M.new(config)
+  H.check(config)
+  local heads = config:integer("num_attention_heads")
+  local width = config:integer("hidden_size")
+  local net = setmetatable({
+    context = config:integer("max_position_embeddings", 2048),
+    vocabulary = config:integer("vocab_size"),
+    n_layers = config:integer("num_hidden_layers"),
+    width = width,
+    inner = config:integer("intermediate_size"),
+    heads = heads,
+    kv_heads = config:integer("num_key_value_heads", heads),
+    head_dim = config:integer("head_dim", math.max(width // heads, 1)),
+    eps = config:positive("rms_norm_eps", 1e-6),
+    windows = H.windows(config),
+    is_tied = config:boolean("tie_word_embeddings", false),
+    places = {}, tensors = {}, sites = {}, blocks = {}, coupled = {},
+  }, Network)
+  if net.heads % net.kv_heads ~= 0 then
+    config:wrong("num_key_value_heads", ("a divisor of the %d heads"):format(net.heads))
+  end
+  net.rope = rope.new(config, net.head_dim)
+  local has_bias = config:boolean("attention_bias", false)
+  H.declare(net, {
+    qkv = has_bias or config:get("model_type") == "qwen2",
+    o = has_bias,
+    mlp = config:boolean("mlp_bias", false),
+  })
+  return net
+end
+
+--- Hidden states after the last norm.
+---@param model vise.Model gives weight(place) and vector(name)
+---@param batch table {ids = i32 tensor [t], starts = {1, ...}}
+---@param caches? userdata[] one per layer (see `caches`): the batch is the next tokens of one sequence
+---@return vise.Tensor [t, width] f32
+function Network:hidden(model, batch, caches)
+  local positions <close> = self.rope:positions(batch, caches and caches[1]:length() or 0, self.context)
+  local x = must(must(model:weight("embed")):rows(batch.ids))
+  for layer = 0, self.n_layers - 1 do
+    local at = "layers." .. layer
+    x = H.add(x, self:attention(model, at .. ".attn", x, {
+      heads = self.heads,
+      kv_heads = self.kv_heads,
+      window = self.windows(layer),
+      starts = batch.starts,
+      positions = positions,
+      cache = caches and caches[layer + 1],
+    }))
+    x = H.add(x, self:mlp(model, at .. ".mlp", x))
+  end
+  local last <close> = x
+  return must(nn.rmsnorm(last, model:vector("norm"), self.eps))
+end
+
+--- Empty caches for a sequence of up to `capacity` tokens.
+---@param capacity integer
+---@return userdata[]
+function Network:caches(capacity)
+  local caches = {}
+  for layer = 1, self.n_layers do
+    caches[layer] = must(nn.kv(capacity, self.kv_heads, self.head_dim))
+  end
+  return caches
+end
+
+function Network:attention(model, at, x, options)
+  local n <close> = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local q <close> = H.linear(model, at .. ".q", n)
+  local k <close> = H.linear(model, at .. ".k", n)
+  local v <close> = H.linear(model, at .. ".v", n)
+  local turned_q <close> = self.rope:turn(q, options.positions)
+  local turned_k <close> = self.rope:turn(k, options.positions)
+  local mixed <close> = options.cache
+    and must(options.cache:attention(turned_q, turned_k, v, options))
+    or must(nn.attention(turned_q, turned_k, v, options))
+  return H.linear(model, at .. ".o", mixed)
+end
+
+function Network:mlp(model, at, x)
+  local n <close> = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local gate <close> = H.linear(model, at .. ".gate", n)
+  local up <close> = H.linear(model, at .. ".up", n)
+  local inner <close> = must(nn.swiglu(gate, up))
+  return H.linear(model, at .. ".down", inner)
+end
+
+function H.linear(model, place, x)
+  local y = must(must(model:weight(place)):matmul(x))
+  local bias = model:vector(place .. ".bias")
+  if bias == nil then
+    return y
+  end
+  local product <close> = y
+  return must(nn.bias(product, bias))
+end
+
+--- x + y; both are let go.
+function H.add(x, y)
+  local a <close> = x
+  local b <close> = y
+  return must(nn.add(a, b))
+end
+
+function H.check(config)
+  local act = config:get("hidden_act")
+  if act ~= nil and act ~= "silu" and act ~= "swish" then
+    config:wrong("hidden_act", "'silu'")
+  end
+end
+
+--- The attention window of each layer: a function of its number from 0; 0 is no window.
+function H.windows(config)
+  local window = config:get("sliding_window") and config:integer("sliding_window") or 0
+  local first = 0
+  if config:get("model_type") == "qwen2" then
+    window = config:boolean("use_sliding_window", false) and window or 0
+    first = window > 0 and config:integer("max_window_layers", 28, 0) or 0
+  end
+  return function(layer)
+    return layer >= first and window or 0
+  end
+end
+
+function H.declare(net, has_bias)
+  local d, inner = net.width, net.inner
+  local q, kv = net.heads * net.head_dim, net.kv_heads * net.head_dim
+  H.place(net, "embed", { net.vocabulary, d }, "model.embed_tokens.weight")
+  net.blocks[1] = { name = "embed", places = { "embed" } }
+  for layer = 0, net.n_layers - 1 do
+    local at, source = "layers." .. layer, "model.layers." .. layer
+    H.tensor(net, at .. ".attn.norm", d, source .. ".input_layernorm.weight")
+    H.tensor(net, at .. ".mlp.norm", d, source .. ".post_attention_layernorm.weight")
+    local names = {}
+    for _, row in ipairs({
+      { "attn.q", q, d, "self_attn.q_proj", has_bias.qkv },
+      { "attn.k", kv, d, "self_attn.k_proj", has_bias.qkv },
+      { "attn.v", kv, d, "self_attn.v_proj", has_bias.qkv },
+      { "attn.o", d, q, "self_attn.o_proj", has_bias.o },
+      { "mlp.gate", inner, d, "mlp.gate_proj", has_bias.mlp },
+      { "mlp.up", inner, d, "mlp.up_proj", has_bias.mlp },
+      { "mlp.down", d, inner, "mlp.down_proj", has_bias.mlp },
+    }) do
+      local name, file_name = at .. "." .. row[1], source .. "." .. row[4]
+      H.place(net, name, { row[2], row[3] }, file_name .. ".weight")
+      if row[5] then
+        H.tensor(net, name .. ".bias", row[2], file_name .. ".bias")
+      end
+      names[row[1]:match("%w+$")] = name
+      names[#names + 1] = name
+    end
+    H.relate(net, at, names)
+  end
+  H.tensor(net, "norm", d, "model.norm.weight")
+  H.place(net, "head", { net.vocabulary, d }, "lm_head.weight", net.is_tied and "embed" or nil)
+  net.sites[#net.sites + 1] = { name = "head", places = { "head" } }
+  net.blocks[#net.blocks + 1] = { name = "head", places = { "head" } }
+end
+
+--- Sites, block and coupled dimensions of one layer; `n` has its places by last name and in order.
+function H.relate(net, at, n)
+  local group = net.heads // net.kv_heads * net.head_dim
+  for _, site in ipairs({
+    { name = at .. ".attn.in", places = { n.q, n.k, n.v } },
+    { name = at .. ".attn.out", places = { n.o } },
+    { name = at .. ".mlp.in", places = { n.gate, n.up } },
+    { name = at .. ".mlp.out", places = { n.down } },
+  }) do
+    net.sites[#net.sites + 1] = site
+  end
+  net.blocks[#net.blocks + 1] = { name = at, places = table.move(n, 1, #n, 1, {}) }
+  net.coupled[#net.coupled + 1] = { name = at .. ".attn.heads", size = net.kv_heads, parts = {
+    { place = n.q, dim = 1, times = group },
+    { place = n.k, dim = 1, times = net.head_dim },
+    { place = n.v, dim = 1, times = net.head_dim },
+    { place = n.o, dim = 2, times = group },
+  } }
+  net.coupled[#net.coupled + 1] = { name = at .. ".mlp.neurons", size = net.inner, parts = {
+    { place = n.gate, dim = 1, times = 1 },
+    { place = n.up, dim = 1, times = 1 },
+    { place = n.down, dim = 2, times = 1 },
+  } }
+end
+
+function H.place(net, name, shape, source, tied_to)
+  net.places[#net.places + 1] = { name = name, shape = shape, source = source, tied_to = tied_to }
+end
+
+function H.tensor(net, name, n, source)
+  net.tensors[#net.tensors + 1] = { name = name, shape = { n }, source = source }
+end
+
+return M

@@ -1,0 +1,314 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Models: a named tree of weights and tensors, an architecture and a tokenizer.
+-- A model is a value: nothing changes it, and what is made from it shares every untouched part. Its
+-- weights are made when asked for: mapped from a file, read from an artifact, or compressed.
+
+local config_reader = require("vise.model.config")
+local native = require("vise.native")
+local refusal = require("vise.model.refusal")
+local sources = require("vise.model.sources")
+require("vise.weight")
+
+local must = refusal.must
+
+local M = {}
+local H = {}
+
+---@class vise.Model
+---@field name string of the folder or file it came from
+---@field path string
+---@field arch string "llama"
+---@field config table as in config.json
+---@field context integer tokens of the longest sequence
+---@field vocabulary integer number of token ids
+---@field tokenizer vise.Tokenizer|nil nil where the files have none
+---@field fallbacks table[] {place, rule, reason}: where compress used a rule's `otherwise`
+local Model = {}
+
+--- Open a Hugging Face folder, a `.vise` file, or a run directory (which holds model.vise).
+--- Nothing is copied: weights stay in their mapped files until they are used.
+---@param path string
+---@return vise.Model|nil model
+---@return string? message names the file and what is wrong with it
+---@return string? code "io", "format" or "unsupported"
+function M.open(path)
+  return refusal.protect(function()
+    return H.new(sources.open(path))
+  end)
+end
+
+--- Names of the architectures, from the files of the folder arch/.
+---@return string[]
+function M.architectures()
+  local names = {}
+  local here = assert(package.searchpath("vise.model", package.path))
+  for _, file in ipairs(assert(native.file.list(here:match("^(.*)/[^/]*$") .. "/arch"))) do
+    names[#names + 1] = file:match("^([%w_]+)%.lua$")
+  end
+  return names
+end
+
+--- The weights' places in order: {name, shape = {m, k}, parameters, tied_to}.
+---@return table[]
+function Model:places()
+  local list = {}
+  for i, place in ipairs(self._net.places) do
+    local m, k = place.shape[1], place.shape[2]
+    list[i] = { name = place.name, shape = { m, k }, parameters = m * k, tied_to = place.tied_to }
+  end
+  return list
+end
+
+--- The weight at a place. It is kept: the next call gives the same one.
+---@param place string
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code
+function Model:weight(place)
+  local owner = self:_owner(place)
+  local weight = self._weights[owner]
+  if weight == nil then
+    local message, code
+    weight, message, code = self:materialise(owner)
+    if weight == nil then
+      return nil, message, code
+    end
+    self._weights[owner] = weight
+  end
+  return weight
+end
+
+--- The weight at a place, not kept: a large model passes through little memory.
+--- Raises what a method says about the weight ("layers.0.mlp.down: rtn: w has a NaN at ...").
+---@param place string
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code
+function Model:materialise(place)
+  local owner = self:_owner(place)
+  local kept = self._weights[owner]
+  if kept then
+    return kept
+  end
+  return self._make(owner)
+end
+
+--- Names of everything that is not a weight: norm gains and biases, in order.
+---@return string[]
+function Model:tensors()
+  local names = {}
+  for i, tensor in ipairs(self._net.tensors) do
+    names[i] = tensor.name
+  end
+  return names
+end
+
+--- A tensor as stored.
+---@param name string
+---@return vise.Tensor|nil tensor
+---@return string? message
+---@return string? code
+function Model:tensor(name)
+  if self._is_tensor[name] == nil then
+    error(("%s: has no tensor '%s'"):format(self.name, name), 2)
+  end
+  return self._read(name)
+end
+
+--- A tensor as f32, kept; nil where the architecture has none of that name.
+---@param name string
+---@return vise.Tensor|nil
+function Model:vector(name)
+  if self._is_tensor[name] and self._vectors[name] == nil then
+    self._vectors[name] = must(must(self._read(name)):convert("f32"))
+  end
+  return self._vectors[name]
+end
+
+--- Numbers in all weights and tensors; tied places count once.
+---@return integer
+function Model:parameters()
+  local sum = 0
+  for _, place in ipairs(self._net.places) do
+    sum = sum + (place.tied_to and 0 or place.shape[1] * place.shape[2])
+  end
+  for _, tensor in ipairs(self._net.tensors) do
+    sum = sum + tensor.shape[1]
+  end
+  return sum
+end
+
+--- Packed bytes of all weights and tensors; tied places count once.
+---@return integer|nil bytes
+---@return string? message
+---@return string? code
+function Model:bytes()
+  return refusal.protect(function()
+    local sum = 0
+    for _, place in ipairs(self._net.places) do
+      sum = sum + (place.tied_to and 0 or must(self:materialise(place.name)):bytes())
+    end
+    for _, name in ipairs(self:tensors()) do
+      sum = sum + must(self:tensor(name)):bytes()
+    end
+    return sum
+  end)
+end
+
+--- Bytes of the file or files it lies in; nil for a model that was not saved.
+---@return integer|nil
+function Model:disk_bytes()
+  return self._disk_bytes
+end
+
+--- Hidden states after the last norm, of sequences packed one after the other.
+---@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based first tokens of the sequences
+---@return vise.Tensor|nil hidden [t, d] f32
+---@return string? message
+---@return string? code "cancelled", or what reading a weight gave
+function Model:hidden(batch)
+  return refusal.protect(self._net.hidden, self._net, self, batch)
+end
+
+--- Logits of hidden states.
+---@param hidden vise.Tensor [n, d] f32
+---@return vise.Tensor|nil logits [n, vocabulary] f32
+---@return string? message
+---@return string? code
+function Model:logits(hidden)
+  local head, message, code = self:weight("head")
+  if head == nil then
+    return nil, message, code
+  end
+  return head:matmul(hidden)
+end
+
+--- Places that read the same input: {name, places}.
+function Model:sites()
+  return self._net.sites
+end
+
+--- The units of streaming, in order: {name, places}.
+function Model:blocks()
+  return self._net.blocks
+end
+
+--- Dimensions that go together (heads, neurons): see vise.Network.
+function Model:coupled()
+  return self._net.coupled
+end
+
+--- Continue a prompt: see vise.model.generate.
+---@param prompt string
+---@param options? vise.GenerateOptions
+---@return string|nil text
+---@return table|string info {tokens, seconds, stopped}, or the message
+---@return string? code
+function Model:generate(prompt, options)
+  return require("vise.model.generate").run(self, prompt, options)
+end
+
+--- A new model with some weights compressed: see vise.model.compress.
+---@param rules table[]
+---@return vise.Model
+function Model:compress(rules)
+  return require("vise.model.compress").run(self, rules)
+end
+
+--- Write a `.vise` file: see vise.model.save.
+---@param path string
+---@param options? vise.SaveOptions
+---@return table|nil result {bytes, hash, ledger}
+---@return string? message
+---@return string? code
+function Model:save(path, options)
+  return require("vise.model.save").run(self, path, options)
+end
+
+--- For compress: the same model with weights made by `make`, which is given owners of places.
+function Model:_derive(make, fallbacks)
+  local derived = {}
+  for key, value in next, self do
+    derived[key] = value
+  end
+  derived._make, derived._weights, derived._disk_bytes = make, {}, nil
+  derived.fallbacks = fallbacks
+  return setmetatable(derived, H.metatable)
+end
+
+--- The place that a place's weight belongs to: itself, unless it is tied to another.
+function Model:_owner(place)
+  local owner = self._owners[place]
+  if owner == nil then
+    error(("%s: has no place '%s'"):format(self.name, tostring(place)), 3)
+  end
+  return owner
+end
+
+H.metatable = { __name = "vise.Model" }
+
+function H.metatable.__index(model, key)
+  if key == "tokenizer" then
+    local tokenizer = model._tokenizer()
+    rawset(model, key, tokenizer)
+    return tokenizer
+  end
+  return Model[key]
+end
+
+function H.metatable.__tostring(model)
+  return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,
+    model:parameters() / 1e6)
+end
+
+--- The model over a source (see vise.model.sources).
+function H.new(source)
+  local arch, net = H.network(source)
+  source.bind(net)
+  local model = {
+    name = source.name,
+    path = source.path,
+    arch = arch,
+    config = source.config,
+    context = net.context,
+    vocabulary = net.vocabulary,
+    fallbacks = {},
+    _net = net,
+    _make = source.weight,
+    _read = source.tensor,
+    _tokenizer = source.tokenizer,
+    _tokenizer_file = source.tokenizer_file,
+    _disk_bytes = source.disk_bytes,
+    _weights = {},
+    _vectors = {},
+    _owners = {},
+    _is_tensor = {},
+  }
+  for _, place in ipairs(net.places) do
+    model._owners[place.name] = place.tied_to or place.name
+  end
+  for _, tensor in ipairs(net.tensors) do
+    model._is_tensor[tensor.name] = true
+  end
+  return setmetatable(model, H.metatable)
+end
+
+--- The architecture's name and network for the source's config.
+function H.network(source)
+  local wanted = source.config.model_type
+  local known = {}
+  for _, name in ipairs(M.architectures()) do
+    local arch = require("vise.model.arch." .. name)
+    for _, model_type in ipairs(arch.model_types) do
+      known[#known + 1] = model_type
+      if model_type == wanted then
+        return name, refusal.within(source.config_path, arch.new,
+          config_reader.reader(source.config))
+      end
+    end
+  end
+  refusal.refuse(("%s: unknown architecture '%s' (known: %s)"):format(source.config_path,
+    tostring(wanted), table.concat(known, ", ")), "unsupported")
+end
+
+return M

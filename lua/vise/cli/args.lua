@@ -203,7 +203,7 @@ end
 
 function H.flag(row)
   if row.kind == "bool" then
-    return "--" .. row.name
+    return "--" .. row.name .. (row.default and " true|false" or "")
   end
   local words = { string = "TEXT", int = "N", real = "X", choice = "NAME" }
   return ("--%s %s"):format(row.name, row.value or words[row.kind])

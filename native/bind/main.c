@@ -54,7 +54,8 @@ static void catch_signals(void) {
   if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
     sigaction(SIGHUP, &action, NULL);
   }
-  signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, not a sudden death */
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe or a full quota is a failed write, not a sudden death */
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Write out what is left; 0, or the exit code when it could not be written. */

@@ -93,6 +93,7 @@ static int spawn(pid_t *pid, const vise_process_options *o, char **env, int inpu
   sigemptyset(&none);
   sigemptyset(&ours);
   sigaddset(&ours, SIGPIPE);
+  sigaddset(&ours, SIGXFSZ);
   sigaddset(&ours, SIGINT);
   sigaddset(&ours, SIGTERM);
   int e = posix_spawn_file_actions_init(&files);

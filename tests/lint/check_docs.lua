@@ -1,7 +1,7 @@
 --- Fail if a native function has no stub in lua/meta, a stub no function, a parameter row no doc.
 -- The table native.X comes from the array `functions` of native/bind/bind_X.c, or `X_functions` of
 -- another; lua/meta/X.lua has a `function X.name(...)` for each. Methods are
--- `function Class:name(...)` beside the functions of their file. A comment above says what each does.
+-- `function Class:name(...)` beside the functions of their file. A comment above says what each is.
 local bad = 0
 local function complain(...)
   bad = bad + 1

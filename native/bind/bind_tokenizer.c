@@ -52,6 +52,11 @@ static int tokenizer_sentencepiece(lua_State *L) {
   return create(L, create_sentencepiece);
 }
 
+/* tokenizer.bpe(text of a tokenizer.json) -> tokenizer | nil, message, code */
+static int tokenizer_bpe(lua_State *L) {
+  return create(L, vise_tokenizer_create_bpe);
+}
+
 /* t:encode(text[, with_bos]) -> i32 tensor [n] | nil, message, code */
 static int tokenizer_encode(lua_State *L) {
   size_t bytes;
@@ -191,7 +196,8 @@ static int tokenizer_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"sentencepiece", tokenizer_sentencepiece}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"sentencepiece", tokenizer_sentencepiece}, {"bpe", tokenizer_bpe}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"encode", tokenizer_encode}, {"decode", tokenizer_decode}, {"piece", tokenizer_piece},

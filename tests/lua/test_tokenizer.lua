@@ -53,4 +53,26 @@ function TestSentencePiece:test_bytes_that_are_not_utf8_become_replacement_chara
   H.compare_encodings(H.stories(), entries, entries)
 end
 
+TestBpe = {}
+
+function H.bpe(name)
+  return assert(tokenizer.bpe(H.shared("golden/tokenizer/" .. name .. ".json")))
+end
+
+function TestBpe:test_encodes_with_gpt2_splitting_as_tokenizers_does()
+  H.compare_encodings(H.bpe("bpe_gpt2"), golden.json("tokenizer/strings.json"),
+    golden.json("tokenizer/bpe_gpt2.enc.json"))
+end
+
+function TestBpe:test_encodes_with_llama3_splitting_as_tokenizers_does()
+  H.compare_encodings(H.bpe("bpe_llama3"), golden.json("tokenizer/strings.json"),
+    golden.json("tokenizer/bpe_llama3.enc.json"))
+end
+
+function TestBpe:test_decodes_any_ids_as_tokenizers_does()
+  for _, name in ipairs({ "bpe_gpt2", "bpe_llama3" }) do
+    H.compare_decodings(H.bpe(name), golden.json("tokenizer/" .. name .. ".decode.json"))
+  end
+end
+
 os.exit(lu.LuaUnit.run())

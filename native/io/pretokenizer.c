@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pre-tokenizer is a row of regular expressions, each applied to the pieces the one before left.
+ * A piece is a subject of its own: a look-ahead does not see what was cut off behind it.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "io/pretokenizer.h"
+
+#include "core/mem.h"
+
+#include <pcre2.h>
+#include <string.h>
+
+enum { STEPS_MAX = 8, PATTERN_BYTES_MAX = 10000, MATCH_LIMIT = 1000000 };
+
+/* The expression of GPT-2, which ByteLevel means by use_regex. */
+static const char GPT2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
+                           "|\\s+(?!\\S)|\\s+";
+
+struct vise_pretokenizer {
+  pcre2_code *steps[STEPS_MAX]; /* owned */
+  int n_steps;
+  bool is_byte_level;
+};
+
+static const char *type_of(const json_t *spec) {
+  const char *type = json_string_value(json_object_get(spec, "type"));
+  return type == NULL ? "?" : type;
+}
+
+static vise_status unsupported(vise_err *err, const char *what) {
+  return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: pre_tokenizer %s is unsupported", what);
+}
+
+static vise_status
+add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err) {
+  if (p->n_steps == STEPS_MAX || p->is_byte_level) {
+    return unsupported(err,
+                       p->is_byte_level ? "with a step after ByteLevel" : "with more than 8 steps");
+  }
+  if (bytes > PATTERN_BYTES_MAX) {
+    return unsupported(err, "with a regular expression of more than 10000 bytes");
+  }
+  int code;
+  PCRE2_SIZE at;
+  pcre2_code *step = pcre2_compile(
+      (PCRE2_SPTR)pattern, bytes,
+      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
+  if (step == NULL) {
+    PCRE2_UCHAR reason[128];
+    pcre2_get_error_message(code, reason, sizeof reason);
+    return vise_fail(err, VISE_EFORMAT,
+                     "tokenizer.json: pre_tokenizer Split: regular expression, character %zu: %s",
+                     at, (const char *)reason);
+  }
+  /* Where the system forbids it the interpreter does the same, slower. */
+  (void)pcre2_jit_compile(step, PCRE2_JIT_COMPLETE);
+  p->steps[p->n_steps++] = step;
+  return VISE_OK;
+}
+
+static vise_status add_byte_level(vise_pretokenizer *p, const json_t *spec, vise_err *err) {
+  if (json_is_true(json_object_get(spec, "add_prefix_space"))) {
+    return unsupported(err, "ByteLevel with add_prefix_space");
+  }
+  const json_t *use_regex = json_object_get(spec, "use_regex");
+  if (use_regex == NULL || json_is_true(use_regex)) {
+    VISE_TRY(add_step(p, GPT2, sizeof GPT2 - 1, err));
+  }
+  p->is_byte_level = true;
+  return VISE_OK;
+}
+
+static vise_status add_split(vise_pretokenizer *p, const json_t *spec, vise_err *err) {
+  const json_t *regex = json_object_get(json_object_get(spec, "pattern"), "Regex");
+  const char *behavior = json_string_value(json_object_get(spec, "behavior"));
+  if (!json_is_string(regex)) {
+    return unsupported(err, "Split without a regular expression");
+  }
+  if (behavior == NULL || strcmp(behavior, "Isolated") != 0 ||
+      json_is_true(json_object_get(spec, "invert"))) {
+    return unsupported(err, "Split other than 'Isolated'");
+  }
+  return add_step(p, json_string_value(regex), json_string_length(regex), err);
+}
+
+static vise_status add_steps(vise_pretokenizer *p, const json_t *spec, vise_err *err) {
+  const char *type = type_of(spec);
+  if (strcmp(type, "ByteLevel") == 0) {
+    return add_byte_level(p, spec, err);
+  }
+  if (strcmp(type, "Split") == 0) {
+    return add_split(p, spec, err);
+  }
+  if (strcmp(type, "Sequence") == 0) {
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(spec, "pretokenizers"), i, step) {
+      VISE_TRY(add_steps(p, step, err));
+    }
+    return VISE_OK;
+  }
+  return vise_fail(
+      err, VISE_EUNSUPPORTED,
+      "tokenizer.json: pre_tokenizer '%.40s' is unsupported, expected ByteLevel, Split "
+      "or a Sequence of them",
+      type);
+}
+
+vise_status vise_pretokenizer_create(vise_pretokenizer **out, const json_t *spec, vise_err *err) {
+  *out = NULL;
+  void *memory;
+  VISE_TRY(vise_mem_zalloc(&memory, sizeof(vise_pretokenizer), err));
+  vise_pretokenizer *p = memory;
+  if (spec != NULL && !json_is_null(spec)) {
+    const vise_status st = add_steps(p, spec, err);
+    if (st != VISE_OK) {
+      vise_pretokenizer_free(p);
+      return st;
+    }
+  }
+  *out = p;
+  return VISE_OK;
+}
+
+void vise_pretokenizer_free(vise_pretokenizer *p) {
+  if (p != NULL) {
+    for (int i = 0; i < p->n_steps; i++) {
+      pcre2_code_free(p->steps[i]);
+    }
+    vise_mem_free(p);
+  }
+}
+
+bool vise_pretokenizer_is_byte_level(const vise_pretokenizer *p) {
+  return p->is_byte_level;
+}
+
+/* One call of split: what PCRE2 needs at run time, and where the pieces go. */
+typedef struct splitting {
+  const vise_pretokenizer *p;
+  const char *text;
+  pcre2_match_context *context;
+  pcre2_match_data *found[STEPS_MAX];
+  vise_piece_fn *fn;
+  void *arg;
+} splitting;
+
+static vise_status split_from(const splitting *s, int step, size_t at, size_t n, vise_err *err);
+
+static vise_status hand_on(const splitting *s, int step, size_t begin, size_t end, vise_err *err) {
+  return begin < end ? split_from(s, step + 1, begin, end - begin, err) : VISE_OK;
+}
+
+static size_t character_bytes(const char *s, size_t n) {
+  size_t i = 1;
+  while (i < n && ((unsigned char)s[i] & 0xC0) == 0x80) {
+    i++;
+  }
+  return i;
+}
+
+/* Cut [at, at + n) by step `step` and what follows it. */
+static vise_status split_from(const splitting *s, int step, size_t at, size_t n, vise_err *err) {
+  if (step == s->p->n_steps) {
+    return s->fn(s->arg, at, n, err);
+  }
+  const char *subject = s->text + at;
+  size_t done = 0, from = 0; /* before `done` all is handed on; matches are sought after `from` */
+  while (from < n) {
+    const int rc = pcre2_match(s->p->steps[step], (PCRE2_SPTR)subject, n, from, PCRE2_NO_UTF_CHECK,
+                               s->found[step], s->context);
+    if (rc == PCRE2_ERROR_NOMATCH) {
+      break;
+    }
+    if (rc < 0) {
+      PCRE2_UCHAR reason[128];
+      pcre2_get_error_message(rc, reason, sizeof reason);
+      return vise_fail(err, VISE_EFORMAT,
+                       "tokenizer.json: pre_tokenizer gave up at byte %zu of the text: %s",
+                       at + from, (const char *)reason);
+    }
+    const PCRE2_SIZE *range = pcre2_get_ovector_pointer(s->found[step]);
+    const size_t begin = range[0], end = range[1];
+    if (begin < done || end < begin) { /* \K can move the begin of a match anywhere */
+      return vise_fail(err, VISE_EUNSUPPORTED,
+                       "tokenizer.json: pre_tokenizer's regular expression resets its match");
+    }
+    VISE_TRY(hand_on(s, step, at + done, at + begin, err));
+    VISE_TRY(hand_on(s, step, at + begin, at + end, err));
+    done = end;
+    from = end > begin ? end : end + character_bytes(subject + end, n - end);
+  }
+  return hand_on(s, step, at + done, at + n, err);
+}
+
+vise_status vise_pretokenizer_split(const vise_pretokenizer *p,
+                                    const char *text,
+                                    size_t bytes,
+                                    vise_piece_fn *fn,
+                                    void *arg,
+                                    vise_err *err) {
+  if (bytes == 0) {
+    return VISE_OK;
+  }
+  splitting s = {.p = p, .text = text, .fn = fn, .arg = arg};
+  s.context = pcre2_match_context_create(NULL);
+  pcre2_jit_stack *stack = pcre2_jit_stack_create(32 * 1024, 1024 * 1024, NULL);
+  bool is_whole = s.context != NULL && stack != NULL;
+  for (int i = 0; i < p->n_steps; i++) {
+    s.found[i] = pcre2_match_data_create(1, NULL);
+    is_whole = is_whole && s.found[i] != NULL;
+  }
+  vise_status st;
+  if (is_whole) {
+    pcre2_jit_stack_assign(s.context, NULL, stack);
+    pcre2_set_match_limit(s.context, MATCH_LIMIT);
+    st = split_from(&s, 0, 0, bytes, err);
+  } else {
+    st = vise_fail(err, VISE_ENOMEM, "out of memory splitting %zu bytes of text", bytes);
+  }
+  for (int i = 0; i < p->n_steps; i++) {
+    pcre2_match_data_free(s.found[i]);
+  }
+  pcre2_jit_stack_free(stack);
+  pcre2_match_context_free(s.context);
+  return st;
+}

@@ -107,8 +107,8 @@ function H.shard_names(index_path, weight_map)
   return names
 end
 
---- Find every declared part in the files: {[name] = {file, source}}. Refuses what is missing, too much, of
---- another shape or no float.
+--- Find every declared part in the files: {[name] = {file, source}}. Refuses what is missing, too
+--- much, of another shape or no float.
 function H.bind(path, net, where)
   local by_name, used = {}, {}
   for _, list in ipairs({ net.places, net.tensors }) do

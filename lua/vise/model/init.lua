@@ -162,7 +162,7 @@ function Model:disk_bytes()
 end
 
 --- Hidden states after the last norm, of sequences packed one after the other.
----@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based first tokens of the sequences
+---@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based starts of the sequences
 ---@return vise.Tensor|nil hidden [t, d] f32
 ---@return string? message
 ---@return string? code "cancelled", or what reading a weight gave
@@ -234,6 +234,11 @@ function Model:_derive(make, fallbacks)
   derived._make, derived._weights, derived._disk_bytes = make, {}, nil
   derived.fallbacks = fallbacks
   return setmetatable(derived, H.metatable)
+end
+
+--- Is the place's weight kept (by an earlier `weight`), so that nobody else may close it?
+function Model:_is_kept(place)
+  return self._weights[self:_owner(place)] ~= nil
 end
 
 --- The place that a place's weight belongs to: itself, unless it is tied to another.

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Names of places and the patterns that choose among them.
 -- A pattern is a glob over whole components, anchored at the end: `attn.*` is every attention
--- weight, `layers.0.mlp.*` those of one layer, `head` the head. `*` stands for any characters of one
--- component, `?` for one.
+-- weight, `layers.0.mlp.*` those of one layer, `head` the head. `*` stands for any characters of
+-- one component, `?` for one.
 
 local M = {}
 local H = {}

@@ -2,6 +2,7 @@
 --- Rotary positions of a config: which frequencies, and the table of angles as long as needed.
 -- Formulas: native/nn/rope.h.
 
+local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 
@@ -58,7 +59,7 @@ function Rope:positions(batch, first, context)
     longest = math.max(longest, first + stop - start)
   end
   if longest > context then
-    error(("sequence has %d tokens, expected at most the context of %d"):format(longest, context), 0)
+    check.fail("sequence has %d tokens, expected at most the context of %d", longest, context)
   end
   self:extend(longest)
   return native.tensor.from("i32", { n }, values)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Where the parts of a model come from: a Hugging Face folder or a `.vise` file.
--- A source has {name, path, config, config_path, disk_bytes, tokenizer_file = {name, bytes()} | nil} and
--- functions: bind(net) checks that the files have exactly what the network declares, weight(place) and
--- tensor(name) give its parts, tokenizer() opens the tokenizer or gives nil.
+-- A source has {name, path, config, config_path, disk_bytes, tokenizer_file = {name, bytes()}?}
+-- and functions: bind(net) checks that the files have exactly what the network declares,
+-- weight(place) and tensor(name) give its parts, tokenizer() opens the tokenizer or gives nil.
 
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
@@ -24,7 +24,7 @@ function M.open(path)
   elseif H.is_file(path .. "/config.json") then
     return require("vise.model.folder").open(path)
   end
-  refusal.refuse(path .. ": has neither config.json (a Hugging Face folder) nor model.vise (a run)", "io")
+  refusal.refuse(path .. ": the folder has neither config.json nor model.vise", "io")
 end
 
 --- The last component of a path, without `.vise`.

@@ -20,12 +20,13 @@ M.model_types = { "llama", "mistral", "qwen2" }
 ---@class vise.Network
 ---@field context integer tokens of the longest sequence
 ---@field vocabulary integer
----@field places table[] {name, shape, source, tied_to?}; source is the tensor's name in Hugging Face files
+---@field places table[] {name, shape, source, tied_to?}; source: the tensor's name in files
 ---@field tensors table[] {name, shape, source}
 ---@field sites table[] {name, places}: places that read the same input
 ---@field blocks table[] {name, places}: the units of streaming, in order
 ---@field coupled table[] {name, size, parts = {{place, dim, times}}}: dimensions that go together;
---- index i of the coupling is indices times * i .. times * (i + 1) - 1 of dimension dim (1 rows, 2 columns)
+--- index i of the coupling is indices times * i .. times * (i + 1) - 1 of dimension dim (1 rows,
+--- 2 columns)
 local Network = {}
 Network.__index = Network
 
@@ -66,21 +67,23 @@ end
 --- Hidden states after the last norm.
 ---@param model vise.Model gives weight(place) and vector(name)
 ---@param batch table {ids = i32 tensor [t], starts = {1, ...}}
----@param caches? userdata[] one per layer (see `caches`): the batch is the next tokens of one sequence
+---@param caches? userdata[] one per layer (see `caches`): the batch continues their sequence
 ---@return vise.Tensor [t, width] f32
 function Network:hidden(model, batch, caches)
-  local positions <close> = self.rope:positions(batch, caches and caches[1]:length() or 0, self.context)
+  local first = caches and caches[1]:length() or 0
+  local positions <close> = self.rope:positions(batch, first, self.context)
   local x = must(must(model:weight("embed")):rows(batch.ids))
   for layer = 0, self.n_layers - 1 do
     local at = "layers." .. layer
-    x = H.add(x, self:attention(model, at .. ".attn", x, {
+    local attention = {
       heads = self.heads,
       kv_heads = self.kv_heads,
       window = self.windows(layer),
       starts = batch.starts,
       positions = positions,
       cache = caches and caches[layer + 1],
-    }))
+    }
+    x = H.add(x, self:attention(model, at .. ".attn", x, attention))
     x = H.add(x, self:mlp(model, at .. ".mlp", x))
   end
   local last <close> = x

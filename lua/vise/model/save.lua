@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Write a model as a `.vise` file, one place at a time.
+
+local check = require("vise.check")
+local native = require("vise.native")
+local refusal = require("vise.model.refusal")
+
+local must = refusal.must
+
+local M = {}
+local H = {}
+
+---@class vise.SaveOptions
+---@field coder? "zstd"|"raw" "zstd" if absent
+---@field level? integer of zstd
+---@field sync? boolean false: leave writing to the disk to the system
+---@field manifest? table what else the file says about itself; its field `model` is ours
+---@field on_progress? fun(done: integer, total: integer) after each weight
+
+--- See vise.Model:save. Raises what a method says about a weight; then nothing is written.
+---@param model vise.Model
+---@param path string
+---@param options? vise.SaveOptions
+---@return table|nil result {bytes, hash, ledger}
+---@return string? message
+---@return string? code
+function M.run(model, path, options)
+  local o = check.options("save", H.rows, H.plain(options or {}))
+  o.on_progress = options and options.on_progress or function() end
+  return refusal.protect(H.write, model, path, o, options and options.manifest or {})
+end
+
+function H.write(model, path, options, extra)
+  local writer = must(native.artifact.create(path,
+    { coder = options.coder, level = options.level, sync = options.sync }))
+  local ok, result = pcall(function()
+    H.add_weights(writer, model, options.on_progress)
+    for _, name in ipairs(model:tensors()) do
+      must(writer:add_tensor(name, must(model:tensor(name))))
+    end
+    local file = model._tokenizer_file
+    if file then
+      local bytes = must(file.bytes())
+      must(writer:add_tensor(file.name, native.tensor.from_bytes("u8", { #bytes }, bytes)))
+    end
+    return must(writer:commit(H.manifest(model, extra)))
+  end)
+  if not ok then
+    writer:abort()
+    error(result, 0)
+  end
+  local ledger = must(native.artifact.open(path)):ledger()
+  return { bytes = result.bytes, hash = result.hash, ledger = ledger }
+end
+
+--- Places of one weight are written one after the other, so that it is made once and held alone.
+function H.add_weights(writer, model, on_progress)
+  local list = model:places()
+  local done = 0
+  for _, place in ipairs(list) do
+    if place.tied_to == nil then
+      local weight = must(model:materialise(place.name))
+      for _, other in ipairs(list) do
+        if other.name == place.name or other.tied_to == place.name then
+          must(writer:add_weight(other.name, weight))
+          done = done + 1
+        end
+      end
+      if not model:_is_kept(place.name) then
+        weight:close()
+      end
+      on_progress(done, #list)
+    end
+  end
+end
+
+function H.manifest(model, extra)
+  local manifest = {}
+  for key, value in next, extra do
+    manifest[key] = value
+  end
+  manifest.model = { arch = model.arch, config = model.config }
+  return native.json.encode(manifest)
+end
+
+H.rows = {
+  { name = "coder", kind = "choice", default = "zstd", choices = { "zstd", "raw" },
+    doc = "how parts are coded" },
+  { name = "level", kind = "int", default = 1, min = 1, max = 19, doc = "of zstd" },
+  { name = "sync", kind = "bool", default = true, doc = "wait until the disk has it" },
+}
+
+function H.plain(options)
+  local plain = {}
+  for key, value in next, options do
+    if key ~= "manifest" and key ~= "on_progress" then
+      plain[key] = value
+    end
+  end
+  return plain
+end
+
+return M

@@ -8,9 +8,9 @@
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "linalg/lapack.h"
 #include "tensor/random.h"
 
-#include <cblas.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <pcre2.h>
@@ -34,8 +34,8 @@ static int core_version(lua_State *L) {
   set_string(L, "vise", VISE_VERSION);
   set_string(L, "lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
   set_string(L, "zstd", ZSTD_versionString());
-  set_string(L, "openblas", openblas_get_config());
-  set_string(L, "openblas_core", openblas_get_corename());
+  set_string(L, "openblas", vise_blas_config());
+  set_string(L, "openblas_core", vise_blas_core());
   set_string(L, "jansson", jansson_version_str());
   set_string(L, "pcre2", pcre2);
   set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));

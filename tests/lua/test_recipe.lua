@@ -72,7 +72,8 @@ function TestRecipe:test_the_environment_has_nothing_of_the_world()
   for _, name in ipairs({ "io", "os", "package", "debug", "load", "dofile", "loadfile" }) do
     local ok, message = run_body("local x = " .. name)
     lu.assertFalse(ok)
-    local expected = "r.lua:3: unknown global '%s' (a recipe reaches files only through its parameters)"
+    local expected = "r.lua:3: unknown global '%s' "
+      .. "(a recipe reaches files only through its parameters)"
     lu.assertEquals(message, expected:format(name))
   end
   for _, body in ipairs({

@@ -32,7 +32,7 @@ function M.new(request, emit)
     _texts = {}, -- path -> content
     _rows = {},
     _models = {}, -- the model of each row
-    _cache = {},
+    _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
   }, H)
   local log, message = io.open(request.directory .. "/log.txt", "w")
   if log == nil then
@@ -155,6 +155,7 @@ end
 --- The recipe has returned: what every run directory has is there.
 function H:finish()
   self:_write_rows()
+  assert(native.file.remove_tree(self._cache))
   if not self._artifact then
     self:_write("ledger.json", "[]\n")
   end

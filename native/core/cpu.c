@@ -12,11 +12,19 @@
 
 static const char *const names[VISE_CPU_LEVELS] = {"ref", "avx2", "avx512"};
 
+#if defined(__x86_64__)
+/* clang 14 has no __builtin_cpu_supports("f16c"). */
+static int has_f16c(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+#endif
+
 vise_cpu_level vise_cpu_detect(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2"))) {
+  if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c() &&
+        __builtin_cpu_supports("bmi2"))) {
     return VISE_CPU_REF;
   }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

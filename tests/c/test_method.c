@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract of methods of scope weight, over the registry: every method, at its defaults and
+ * with every parameter at every choice or both ends of its range, on every input of
+ * support/weights.h.
+ *
+ * `test_method --digest` prints a digest of everything the exact methods write; the test runs
+ * itself that way at every CPU level and with several thread counts, and compares.
+ */
+#include "core/cpu.h"
+#include "core/parallel.h"
+#include "method/method.h"
+#include "support/weights.h"
+
+#include <unistd.h>
+
+static vise_weight *run(const vise_method *method, const vise_weight *w, const double *values) {
+  vise_weight *q;
+  const vise_method_input in = {.w = w, .values = values};
+  TRY_OK(method->run(&q, &in, &test_err));
+  return q;
+}
+
+static void every_result_keeps_the_contract_of_weights(void **state) {
+  (void)state;
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    double values[VISE_PARAM_MAX];
+    char text[64];
+    for (int s = 0; setting(values, text, vise_methods[i]->params, s); s++) {
+      for (int c = 0; c < N_INPUTS; c++) {
+        const input_case *in = &input_cases[c];
+        if (vise_method_check(vise_methods[i], in->m, in->k, values, &test_err) != VISE_OK) {
+          assert_int_not_equal(s, 0); /* the defaults fit every shape */
+          continue;
+        }
+        vise_weight *w = dense_f32(in->m, in->k, in->value), *before;
+        before = dense_f32(in->m, in->k, in->value);
+
+        vise_weight *q = run(vise_methods[i], w, values);
+
+        assert_int_equal(q->m, in->m);
+        assert_int_equal(q->k, in->k);
+        assert_memory_equal(dense_data(w), dense_data(before),
+                            (size_t)(in->m * in->k) * sizeof(float));
+        keeps_the_contract_of_weights(q);
+        vise_weight_release(q);
+        vise_weight_release(w);
+        vise_weight_release(before);
+      }
+    }
+  }
+}
+
+static void zero_stays_zero(void **state) {
+  (void)state;
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    double values[VISE_PARAM_MAX];
+    char text[64];
+    for (int s = 0; setting(values, text, vise_methods[i]->params, s); s++) {
+      vise_weight *w = dense_f32(3, 100, zero), *q = run(vise_methods[i], w, values);
+
+      float *out = values_of(q);
+
+      for (int j = 0; j < 300; j++) {
+        assert_true(out[j] == 0.0f);
+      }
+      vise_mem_free(out);
+      vise_weight_release(q);
+      vise_weight_release(w);
+    }
+  }
+}
+
+static void the_error_is_what_the_row_claims(void **state) {
+  (void)state;
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    const vise_method *method = vise_methods[i];
+    double values[VISE_PARAM_MAX], squared, norm;
+    vise_param_defaults(method->params, values);
+    vise_weight *w = dense_f32(64, 1024, gaussian), *q = run(method, w, values);
+
+    TRY_OK(vise_weight_difference(&squared, &norm, w, q, &test_err));
+
+    const double error = sqrt(squared / norm);
+    printf("%s: relative error %.4f, claim %.4f\n", method->name, error, method->max_rel_error);
+    assert_true(error <= method->max_rel_error);
+    assert_true(error >= 0.9 * method->max_rel_error); /* a claim that says something */
+    vise_weight_release(q);
+    vise_weight_release(w);
+  }
+}
+
+static void nan_and_infinity_are_refused_with_their_place(void **state) {
+  (void)state;
+  static const float bad[] = {NAN, INFINITY, -INFINITY};
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    for (int b = 0; b < 3; b++) {
+      double values[VISE_PARAM_MAX];
+      vise_param_defaults(vise_methods[i]->params, values);
+      vise_weight *w = dense_f32(4, 70, gaussian), *q = w;
+      dense_data(w)[2 * 70 + 67] = bad[b];
+      dense_data(w)[3 * 70] = bad[b];
+      const vise_method_input in = {.w = w, .values = values};
+
+      const vise_status st = vise_methods[i]->run(&q, &in, &test_err);
+
+      assert_int_equal(st, VISE_ENUMERIC);
+      assert_null(q);
+      assert_non_null(strstr(test_err.msg, "row 2, column 67"));
+      vise_weight_release(w);
+    }
+  }
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    double values[VISE_PARAM_MAX];
+    vise_param_defaults(vise_methods[i]->params, values);
+    vise_weight *w = dense_f32(3, 40, gaussian);
+    const vise_method_input in = {.w = w, .values = values};
+    vise_status st = VISE_ENOMEM;
+    for (long n = 0; st != VISE_OK; n++) {
+      vise_weight *q;
+      const size_t live = vise_mem_live_blocks();
+      vise_mem_fail_after(n);
+      st = vise_methods[i]->run(&q, &in, &test_err);
+      vise_mem_fail_after(-1);
+      if (st == VISE_OK) {
+        vise_weight_release(q);
+      } else {
+        assert_int_equal(st, VISE_ENOMEM);
+        assert_null(q);
+      }
+      assert_int_equal(vise_mem_live_blocks(), live);
+    }
+    vise_weight_release(w);
+  }
+}
+
+static void a_cancelled_run_gives_nothing(void **state) {
+  (void)state;
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    double values[VISE_PARAM_MAX];
+    vise_param_defaults(vise_methods[i]->params, values);
+    vise_weight *w = dense_f32(8, 64, gaussian), *q = w;
+    const vise_method_input in = {.w = w, .values = values};
+    const size_t live = vise_mem_live_blocks();
+    vise_cancel();
+
+    const vise_status st = vise_methods[i]->run(&q, &in, &test_err);
+
+    vise_cancel_clear();
+    assert_int_equal(st, VISE_ECANCELLED);
+    assert_null(q);
+    assert_int_equal(vise_mem_live_blocks(), live);
+    vise_weight_release(w);
+  }
+}
+
+/* ---- the same bytes everywhere ---- */
+
+static float some_importance[700];
+
+static uint64_t digest_of_all(void) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (int j = 0; j < 700; j++) {
+    some_importance[j] = fabsf(gaussian(5000, j));
+  }
+  for (int i = 0; vise_methods[i] != NULL; i++) {
+    double values[VISE_PARAM_MAX];
+    char text[64];
+    for (int s = 0; setting(values, text, vise_methods[i]->params, s); s++) {
+      vise_weight *w = dense_f32(301, 700, gaussian), *q; /* more than one chunk of work */
+      const vise_method_input in = {
+          .w = w, .values = values, .importance = s % 2 == 0 ? NULL : some_importance};
+      if (vise_methods[i]->is_exact &&
+          vise_method_check(vise_methods[i], w->m, w->k, values, &test_err) == VISE_OK) {
+        TRY_OK(vise_methods[i]->run(&q, &in, &test_err));
+        hash = digest_of(q, hash);
+        vise_weight_release(q);
+      }
+      vise_weight_release(w);
+    }
+  }
+  return hash;
+}
+
+static void levels_and_threads_write_the_same_bytes(void **state) {
+  (void)state;
+  char exe[4096];
+  const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  assert_true(n > 0);
+  exe[n] = '\0';
+  uint64_t first = 0;
+  for (int i = 0; i <= (int)vise_cpu_detect() * 2 + 1; i++) {
+    char command[4200], line[64] = "";
+    snprintf(command, sizeof command, "VISE_CPU=%s VISE_THREADS=%d '%s' --digest",
+             vise_cpu_name((vise_cpu_level)(i / 2)), i % 2 == 0 ? 1 : 3, exe);
+    FILE *child = popen(command, "r");
+    assert_non_null(child);
+    assert_non_null(fgets(line, sizeof line, child));
+    assert_int_equal(pclose(child), 0);
+
+    const uint64_t hash = strtoull(line, NULL, 16);
+
+    first = i == 0 ? hash : first;
+    if (hash != first) {
+      fail_msg("%s: %llx, expected %llx", command, (unsigned long long)hash,
+               (unsigned long long)first);
+    }
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--digest") == 0) {
+    printf("%llx\n", (unsigned long long)digest_of_all());
+    return 0;
+  }
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_result_keeps_the_contract_of_weights),
+      cmocka_unit_test(zero_stays_zero),
+      cmocka_unit_test(the_error_is_what_the_row_claims),
+      cmocka_unit_test(nan_and_infinity_are_refused_with_their_place),
+      cmocka_unit_test(every_allocation_may_fail),
+      cmocka_unit_test(a_cancelled_run_gives_nothing),
+      cmocka_unit_test(levels_and_threads_write_the_same_bytes),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

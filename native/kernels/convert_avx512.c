@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/convert_levels.h"
 
+#include "kernels/convert_body.h"
+
 #include <immintrin.h>
 
 static void bf16_decode(float *out, const uint16_t *x, int64_t n) {
@@ -16,5 +18,6 @@ static void bf16_decode(float *out, const uint16_t *x, int64_t n) {
 }
 
 void vise_convert_fill_avx512(vise_convert_kernels *table) {
+  fill_from_body(table);
   table->bf16_decode = bf16_decode;
 }

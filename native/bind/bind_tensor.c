@@ -81,19 +81,25 @@ static int tensor_from(lua_State *L) {
   vise_err err;
   vise_tensor **wide = bind_new_tensor(L);
   vise_tensor **slot = bind_new_tensor(L);
-  if (vise_tensor_create(wide, VISE_DTYPE_F64, rank, shape, &err) != VISE_OK) {
+  const bool is_64_bit = dtype == VISE_DTYPE_I64 || dtype == VISE_DTYPE_U64;
+  const vise_dtype wide_dtype = is_64_bit ? VISE_DTYPE_I64 : VISE_DTYPE_F64;
+  if (vise_tensor_create(wide, wide_dtype, rank, shape, &err) != VISE_OK) {
     return bind_fail(L, &err);
   }
   const int64_t n = vise_tensor_count(*wide);
   if (luaL_len(L, 3) != n) {
     return luaL_argerror(L, 3, lua_pushfstring(L, "%I values for %I elements", luaL_len(L, 3), n));
   }
-  double *values = vise_tensor_data(*wide);
+  void *values = vise_tensor_data(*wide);
   for (int64_t i = 0; i < n; i++) {
-    int is_number;
+    int is_right;
     lua_geti(L, 3, i + 1);
-    values[i] = lua_tonumberx(L, -1, &is_number);
-    luaL_argcheck(L, is_number, 3, "values are numbers");
+    if (is_64_bit) {
+      ((int64_t *)values)[i] = lua_tointegerx(L, -1, &is_right);
+    } else {
+      ((double *)values)[i] = lua_tonumberx(L, -1, &is_right);
+    }
+    luaL_argcheck(L, is_right, 3, is_64_bit ? "values are integers" : "values are numbers");
     lua_pop(L, 1);
   }
   return finish(L, vise_tensor_convert(slot, *wide, dtype, &err), slot, &err);
@@ -198,6 +204,14 @@ static int tensor_transpose(lua_State *L) {
   return 1;
 }
 
+static void push_element(lua_State *L, const vise_tensor *t, int64_t index) {
+  if (vise_dtype_is_float(vise_tensor_dtype(t))) {
+    lua_pushnumber(L, vise_tensor_get(t, index));
+  } else {
+    lua_pushinteger(L, vise_tensor_get_i64(t, index));
+  }
+}
+
 /* t:get(i, j, ...) -> number; raises out of range */
 static int tensor_get(lua_State *L) {
   const vise_tensor *t = bind_check_tensor(L, 1);
@@ -209,12 +223,7 @@ static int tensor_get(lua_State *L) {
     luaL_argcheck(L, at >= 1 && at <= vise_tensor_dim(t, i), i + 2, "index out of range");
     index = index * vise_tensor_dim(t, i) + at - 1;
   }
-  const double v = vise_tensor_get(t, index);
-  if (vise_dtype_is_float(vise_tensor_dtype(t))) {
-    lua_pushnumber(L, v);
-  } else {
-    lua_pushinteger(L, (lua_Integer)v);
-  }
+  push_element(L, t, index);
   return 1;
 }
 
@@ -223,15 +232,9 @@ static int tensor_table(lua_State *L) {
   const vise_tensor *t = bind_check_tensor(L, 1);
   const int64_t n = vise_tensor_count(t);
   luaL_argcheck(L, n < 1 << 27, 1, "tensor is too large for a table");
-  const bool is_float = vise_dtype_is_float(vise_tensor_dtype(t));
   lua_createtable(L, (int)n, 0);
   for (int64_t i = 0; i < n; i++) {
-    const double v = vise_tensor_get(t, i);
-    if (is_float) {
-      lua_pushnumber(L, v);
-    } else {
-      lua_pushinteger(L, (lua_Integer)v);
-    }
+    push_element(L, t, i);
     lua_seti(L, -2, i + 1);
   }
   return 1;

@@ -3,9 +3,7 @@
 
 #include "core/parallel.h"
 #include "core/rng.h"
-#include "kernels/convert.h"
-
-#include <string.h>
+#include "tensor/cast.h"
 
 enum { PIECE = 1024 }; /* numbers made before they are encoded together */
 
@@ -16,22 +14,6 @@ typedef struct fill {
   char *data;
 } fill;
 
-static void encode(void *out, vise_dtype dtype, const float *x, int64_t n) {
-  const vise_convert_kernels *k = vise_convert();
-  switch (dtype) {
-  case VISE_DTYPE_F16: k->f16_encode(out, x, n); break;
-  case VISE_DTYPE_BF16: k->bf16_encode(out, x, n); break;
-  case VISE_DTYPE_F8_E4M3: k->e4m3_encode(out, x, n); break;
-  case VISE_DTYPE_F8_E5M2: k->e5m2_encode(out, x, n); break;
-  case VISE_DTYPE_F64:
-    for (int64_t i = 0; i < n; i++) {
-      ((double *)out)[i] = (double)x[i];
-    }
-    break;
-  default: memcpy(out, x, (size_t)n * sizeof *x);
-  }
-}
-
 static void fill_chunk(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const fill *f = arg;
@@ -41,7 +23,7 @@ static void fill_chunk(void *arg, int64_t begin, int64_t end, int worker) {
     for (int64_t i = 0; i < n; i++) {
       values[i] = (float)(f->scale * vise_rng_normal(&f->rng, (uint64_t)(at + i)));
     }
-    encode(f->data + (size_t)at * vise_dtype_bytes(f->dtype), f->dtype, values, n);
+    vise_cast_from_f32(f->data + (size_t)at * vise_dtype_bytes(f->dtype), f->dtype, values, n);
   }
 }
 

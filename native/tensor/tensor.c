@@ -5,7 +5,6 @@
 #include "core/mem.h"
 #include "kernels/convert.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -233,8 +232,7 @@ const char *vise_tensor_shape_text(char *out, size_t out_bytes, const vise_tenso
   return out;
 }
 
-/* Address of the element with row-major index `index`. */
-static const void *element(const vise_tensor *t, int64_t index) {
+const void *vise_tensor_element(const vise_tensor *t, int64_t index) {
   int64_t at = 0;
   for (int i = t->rank - 1; i >= 0; i--) {
     at += index % t->shape[i] * t->strides[i];
@@ -266,7 +264,16 @@ static double value_at(const void *p, vise_dtype dtype) {
 }
 
 double vise_tensor_get(const vise_tensor *t, int64_t index) {
-  return value_at(element(t, index), t->dtype);
+  return value_at(vise_tensor_element(t, index), t->dtype);
+}
+
+int64_t vise_tensor_get_i64(const vise_tensor *t, int64_t index) {
+  const void *p = vise_tensor_element(t, index);
+  switch (t->dtype) {
+  case VISE_DTYPE_I64: return *(const int64_t *)p;
+  case VISE_DTYPE_U64: return (int64_t) * (const uint64_t *)p;
+  default: return (int64_t)value_at(p, t->dtype);
+  }
 }
 
 void vise_tensor_to_f32(const vise_tensor *t, int64_t begin, int64_t end, float *out) {
@@ -281,7 +288,7 @@ void vise_tensor_to_f32(const vise_tensor *t, int64_t begin, int64_t end, float 
     return;
   }
   const vise_convert_kernels *k = vise_convert();
-  const void *p = element(t, begin);
+  const void *p = vise_tensor_element(t, begin);
   switch (t->dtype) {
   case VISE_DTYPE_F32: memcpy(out, p, (size_t)n * sizeof(float)); break;
   case VISE_DTYPE_F16: k->f16_decode(out, p, n); break;
@@ -293,84 +300,4 @@ void vise_tensor_to_f32(const vise_tensor *t, int64_t begin, int64_t end, float 
       out[i] = (float)value_at((const char *)p + (size_t)i * vise_dtype_bytes(t->dtype), t->dtype);
     }
   }
-}
-
-/* ---- conversion ---- */
-
-/* The integers of a dtype as an inclusive range; I64 and U64 use the doubles that fit. */
-static bool integer_range(double *low, double *high, vise_dtype d) {
-  switch (d) {
-  case VISE_DTYPE_I64: *low = -0x1p63, *high = 0x1.fffffffffffffp62; return true;
-  case VISE_DTYPE_I32: *low = INT32_MIN, *high = INT32_MAX; return true;
-  case VISE_DTYPE_I16: *low = INT16_MIN, *high = INT16_MAX; return true;
-  case VISE_DTYPE_I8: *low = INT8_MIN, *high = INT8_MAX; return true;
-  case VISE_DTYPE_U64: *low = 0, *high = 0x1.fffffffffffffp63; return true;
-  case VISE_DTYPE_U32: *low = 0, *high = UINT32_MAX; return true;
-  case VISE_DTYPE_U16: *low = 0, *high = UINT16_MAX; return true;
-  case VISE_DTYPE_U8: *low = 0, *high = UINT8_MAX; return true;
-  case VISE_DTYPE_BOOL: *low = 0, *high = 1; return true;
-  default: return false;
-  }
-}
-
-static void store(void *p, vise_dtype dtype, double v) {
-  switch (dtype) {
-  case VISE_DTYPE_F64: *(double *)p = v; break;
-  case VISE_DTYPE_F32: *(float *)p = (float)v; break;
-  case VISE_DTYPE_F16: *(uint16_t *)p = vise_f32_to_f16((float)v); break;
-  case VISE_DTYPE_BF16: *(uint16_t *)p = vise_f32_to_bf16((float)v); break;
-  case VISE_DTYPE_F8_E4M3: *(uint8_t *)p = vise_f32_to_e4m3((float)v); break;
-  case VISE_DTYPE_F8_E5M2: *(uint8_t *)p = vise_f32_to_e5m2((float)v); break;
-  case VISE_DTYPE_I64: *(int64_t *)p = (int64_t)v; break;
-  case VISE_DTYPE_I32: *(int32_t *)p = (int32_t)v; break;
-  case VISE_DTYPE_I16: *(int16_t *)p = (int16_t)v; break;
-  case VISE_DTYPE_I8: *(int8_t *)p = (int8_t)v; break;
-  case VISE_DTYPE_U64: *(uint64_t *)p = (uint64_t)v; break;
-  case VISE_DTYPE_U32: *(uint32_t *)p = (uint32_t)v; break;
-  case VISE_DTYPE_U16: *(uint16_t *)p = (uint16_t)v; break;
-  case VISE_DTYPE_U8: *(uint8_t *)p = (uint8_t)v; break;
-  case VISE_DTYPE_BOOL: *(uint8_t *)p = v != 0.0; break;
-  case VISE_DTYPES: break;
-  }
-}
-
-static void copy_same_dtype(vise_tensor *to, const vise_tensor *t) {
-  const size_t bytes = vise_dtype_bytes(t->dtype);
-  char *out = vise_tensor_data(to);
-  if (vise_tensor_is_contiguous(t)) {
-    memcpy(out, vise_tensor_data(t), vise_tensor_bytes(t));
-    return;
-  }
-  const int64_t n = vise_tensor_count(t);
-  for (int64_t i = 0; i < n; i++) {
-    memcpy(out + (size_t)i * bytes, element(t, i), bytes);
-  }
-}
-
-vise_status
-vise_tensor_convert(vise_tensor **out, const vise_tensor *t, vise_dtype dtype, vise_err *err) {
-  VISE_TRY(vise_tensor_create(out, dtype, t->rank, t->shape, err));
-  if (dtype == t->dtype) {
-    copy_same_dtype(*out, t);
-    return VISE_OK;
-  }
-  const int64_t n = vise_tensor_count(t);
-  if (dtype == VISE_DTYPE_F32) {
-    vise_tensor_to_f32(t, 0, n, vise_tensor_data(*out));
-    return VISE_OK;
-  }
-  double low = 0, high = 0;
-  const bool is_integer = integer_range(&low, &high, dtype);
-  char *p = vise_tensor_data(*out);
-  for (int64_t i = 0; i < n; i++) {
-    const double v = vise_tensor_get(t, i);
-    if (is_integer && !(v >= low && v <= high && v == floor(v))) {
-      vise_tensor_release(*out);
-      *out = NULL;
-      return vise_fail(err, VISE_ENUMERIC, "tensor: element %lld is %.17g, which %s cannot hold",
-                       (long long)i, v, vise_dtype_name(dtype));
-    }
-    store(p + (size_t)i * vise_dtype_bytes(dtype), dtype, v);
-  }
-  return VISE_OK;
 }

@@ -78,8 +78,14 @@ void *vise_tensor_data(const vise_tensor *t);     /* of element 0; borrowed */
 /* "[4096, 11008]" into `out`, cut if need be; returns `out`. For messages. */
 const char *vise_tensor_shape_text(char *out, size_t out_bytes, const vise_tensor *t);
 
+/* The element with row-major index `index`; borrowed. No bounds check. */
+const void *vise_tensor_element(const vise_tensor *t, int64_t index);
+
 /* Values [begin, end) in row-major order as f32 / from one flat index as f64. No bounds check. */
 void vise_tensor_to_f32(const vise_tensor *t, int64_t begin, int64_t end, float *out);
 double vise_tensor_get(const vise_tensor *t, int64_t index);
+
+/* One element of an integer tensor, exact; a u64 of 2^63 or more wraps. No bounds check. */
+int64_t vise_tensor_get_i64(const vise_tensor *t, int64_t index);
 
 #endif

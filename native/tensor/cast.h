@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tensor/cast.h -- numbers from one dtype to another. vise_tensor_convert is implemented here. */
+#ifndef VISE_TENSOR_CAST_H
+#define VISE_TENSOR_CAST_H
+
+#include "tensor/dtype.h"
+
+#include <stdint.h>
+
+/* `n` values of `x` rounded once into `out`, elements of `dtype`, which is a float. No overlap. */
+void vise_cast_from_f32(void *out, vise_dtype dtype, const float *x, int64_t n);
+
+#endif

@@ -2,7 +2,8 @@
 --- Rules that say which method compresses which place.
 -- Rules are tried in order, the first that matches a place decides, places that none matches stay
 -- as they are. What can be checked without values is checked at once; the work is done for each
--- weight when it is asked for. Tied places hold one weight: a rule that matches either decides for both.
+-- weight when it is asked for. Tied places hold one weight: a rule that matches either decides for
+-- both.
 
 local check = require("vise.check")
 local places = require("vise.model.places")

@@ -12,12 +12,14 @@ local H = {}
 ---@class vise.Flag: vise.OptionRow
 ---@field value? string the word for the value in the help: "FILE"
 ---@field required? boolean
+---@field check? fun(value: any) raises what is wrong with a value
 
 ---@class vise.Positional
 ---@field name string "MODEL"
 ---@field doc string
 ---@field optional? boolean
 ---@field many? boolean this and all further ones
+---@field check? fun(value: string) raises what is wrong with it
 
 ---@class vise.Command one file of vise.cli.cmd; its name is the file's
 ---@field summary string one line
@@ -184,6 +186,7 @@ function H.option(word, argv, i, by_name, names, given)
   if parsed == nil then
     exit.usage("--%s is '%s', expected %s", name, value, expected)
   end
+  H.check_value(row, parsed)
   given[name] = parsed
   return i
 end
@@ -195,11 +198,28 @@ function H.check_positional(command, args)
     exit.usage("unexpected argument '%s'", args[#rows + 1])
   end
   for i, row in ipairs(rows) do
+    if args[i] ~= nil then
+      H.check_value(row, args[i])
+    end
+  end
+  for i, row in ipairs(rows) do
     if args[i] == nil and not row.optional then
       exit.usage("missing %s: %s", row.name, row.doc)
     end
   end
 end
+
+--- What the row's own check raises, as an exit.
+function H.check_value(row, value)
+  local ok, problem = pcall(row.check or H.accept, value)
+  if not ok and type(problem) == "table" then
+    error(problem, 0)
+  elseif not ok then
+    exit.argument(check.strip_position(problem))
+  end
+end
+
+function H.accept() end
 
 function H.flag(row)
   if row.kind == "bool" then

@@ -4,6 +4,7 @@
 local exit = require("vise.cli.exit")
 local measured = require("vise.cli.measured")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
 local run = require("vise.run")
 local term = require("vise.cli.term")
@@ -17,16 +18,16 @@ M.options = {
   { name = "out", kind = "string", value = "DIR",
     doc = "the run directory, made new; default runs/ with the recipe's name and the time" },
   { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of random numbers" },
-  { name = "json", kind = "bool", default = false, doc = "print the result as JSON" },
-  { name = "quiet", kind = "bool", default = false, doc = "no progress" },
+  options.json,
+  options.quiet,
 }
 
 --- Run a request to its end and print what came of it. Raises vise.Exit.
 ---@param request vise.RunRequest
----@param options table<string, any> values of M.options
-function M.run(request, options)
-  local display = progress.new(options)
-  request.out, request.seed = options.out, options.seed
+---@param given table<string, any> of M.options
+function M.run(request, given)
+  local display = progress.new(given)
+  request.out, request.seed = given.out, given.seed
   request.on_event = function(event)
     if event.event == "progress" then
       display:update(event.stage, event.done, event.total, event.unit)
@@ -42,7 +43,7 @@ function M.run(request, options)
     exit.argument(message)
   end
   exit.check(result, message, code)
-  if options.json then
+  if given.json then
     term.write_json(H.json(result))
   else
     H.print(result)
@@ -66,8 +67,10 @@ function H.print(result)
   local record = result.record
   if record.artifact then
     local saved = record.artifact
-    local path, hash = result.directory .. "/" .. saved.file, saved.hash:sub(1, 16)
-    term.write(("%s  %s  hash %s\n"):format(path, text.bytes(saved.bytes), hash))
+    local path = result.directory .. "/" .. saved.file
+    local line = "%s  %s, %.2f bits/weight, hash %s\n"
+    local size, hash = text.bytes(saved.bytes), saved.hash:sub(1, 16)
+    term.write(line:format(path, size, saved.bits_per_weight, hash))
   else
     term.write(result.directory .. "\n")
   end

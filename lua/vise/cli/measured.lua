@@ -26,36 +26,52 @@ function M.write(rows)
   end
 end
 
-H.columns = {
-  { title = "", align = "left" }, "NLL/token", "perplexity", "KL/token", "top-1", "stored",
-  "bits/weight", "tokens/s",
+--- One line of the table: a title and a function of a measured row, nil where there is nothing.
+H.lines = {
+  { "NLL/token", function(row) return text.with_error(row.nll, row.nll_se) end },
+  { "perplexity", function(row) return text.number(row.perplexity) end },
+  { "NLL change", function(row)
+    return row.nll_delta and ("%+.4f ± %.4f"):format(row.nll_delta, row.nll_delta_se)
+  end },
+  { "KL/token", function(row) return row.kl and text.with_error(row.kl, row.kl_se) end },
+  { "top-1 agreement", function(row) return row.top1 and text.percent(row.top1) end },
+  { "stored", function(row) return text.bytes(row.bytes) end },
+  { "bits/weight", function(row) return text.number(row.bits_per_weight, 2) end },
+  { "tokens/s", function(row) return text.count(row.tokens_per_s) end },
 }
 
+--- Up to three models stand side by side; more stand one below the other.
 function H.write_group(rows)
-  local cells, has_reference = {}, false
+  local columns, cells = { { title = "", align = "left" } }, {}
   for i, row in ipairs(rows) do
-    has_reference = has_reference or row.kl ~= nil
-    cells[i] = {
-      text.printable(row.name),
-      text.with_error(row.nll, row.nll_se),
-      text.number(row.perplexity),
-      text.with_error(row.kl, row.kl_se),
-      text.percent(row.top1),
-      text.bytes(row.bytes),
-      text.number(row.bits_per_weight, 2),
-      text.count(row.tokens_per_s),
-    }
+    columns[i + 1] = { title = text.printable(row.name), align = "left" }
   end
-  local columns = table.move(H.columns, 1, #H.columns, 1, {})
-  if not has_reference then
-    for _, row in ipairs(cells) do
-      table.remove(row, 5)
-      table.remove(row, 4)
+  for _, line in ipairs(H.lines) do
+    local cell, has_any = { line[1] }, false
+    for i, row in ipairs(rows) do
+      local value = line[2](row)
+      cell[i + 1], has_any = value or "-", has_any or value ~= nil
     end
-    table.remove(columns, 5)
-    table.remove(columns, 4)
+    if has_any then
+      cells[#cells + 1] = cell
+    end
+  end
+  if #rows > 3 then
+    columns, cells = H.transpose(columns, cells)
   end
   term.write_table(cells, columns, "  ")
+end
+
+function H.transpose(columns, cells)
+  local turned_columns, turned = { { title = "", align = "left" } }, {}
+  for c, cell in ipairs(cells) do
+    turned_columns[c + 1] = cell[1]
+    for r = 2, #columns do
+      turned[r - 1] = turned[r - 1] or { columns[r].title }
+      turned[r - 1][c + 1] = cell[r]
+    end
+  end
+  return turned_columns, turned
 end
 
 return M

@@ -79,7 +79,11 @@ function H:compress(m, rules)
   if type(rules) ~= "table" then
     check.fail("compress: rules are %s, expected a table of rules", check.quote(rules))
   end
-  return m:compress(rules)
+  local compressed = m:compress(rules)
+  for _, fallback in ipairs(compressed.fallbacks) do
+    self:log("%s: %s; compressed as `otherwise` says", fallback.place, fallback.reason)
+  end
+  return compressed
 end
 
 --- Measure a model on a text; the row is recorded and returned.
@@ -94,6 +98,7 @@ function H:measure(m, opts)
   end
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local stage = "measure " .. name
+  self:_make_weights(m, "compress " .. name)
   self:note(("%s by %s"):format(stage, given.protocol))
   local row = assert(metric.evaluate(m, {
     text = self:_text(opts.text),
@@ -123,7 +128,17 @@ function H:save(m)
     manifest = self:_manifest(),
     on_progress = self:_progress("save", "weights"),
   }))
-  self._artifact = { file = "model.vise", bytes = saved.bytes, hash = saved.hash }
+  local packed = 0
+  for _, row in ipairs(saved.ledger) do
+    packed = packed + row.packed
+  end
+  self._artifact = {
+    file = "model.vise",
+    bytes = saved.bytes,
+    packed_bytes = packed,
+    bits_per_weight = 8 * packed / m:parameters(),
+    hash = saved.hash,
+  }
   self:_write("ledger.json", native.json.encode(saved.ledger, { indent = 1 }) .. "\n")
   local indices = {}
   for i, row in ipairs(self._rows) do
@@ -218,6 +233,16 @@ function H:_text(handle)
   local path = self:_find(handle, "text", "measure: text").path
   self._texts[path] = self._texts[path] or assert(native.file.read(path))
   return self._texts[path]
+end
+
+--- Compress what is compressed on demand, which evaluation would do without a word.
+function H:_make_weights(m, stage)
+  local places = m:places()
+  local progress = self:_progress(stage, "weights")
+  for i, place in ipairs(m:disk_bytes() and {} or places) do
+    assert(m:weight(place.name))
+    progress(i, #places)
+  end
 end
 
 --- A callback (done, total) that sends ten events a second at most.

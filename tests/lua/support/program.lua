@@ -78,7 +78,7 @@ function M.subject()
     text = ("once upon a time there was a cat\n<|endoftext|>\n"):rep(40)
   end
   local path = M.folder() .. "/short.txt"
-  assert(native.file.replace(path, H.first_stories(text, 8)))
+  assert(native.file.replace(path, H.first_stories(text, 3)))
   H.subject = { model = model, text = path, protocol = "stories-512", is_real = is_real }
   return H.subject
 end

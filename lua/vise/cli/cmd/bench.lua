@@ -4,6 +4,7 @@
 local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local place = require("vise.cli.place")
 local term = require("vise.cli.term")
 local text = require("vise.text")
@@ -32,10 +33,10 @@ function H.run(args)
   return H.bench(folder, subject, args.options)
 end
 
-function H.bench(folder, subject, options)
+function H.bench(folder, subject, given)
   local bench = dofile(folder .. "/run.lua")
   function bench.say(line)
-    if not options.quiet and (not options.json or term.is_terminal(2)) then
+    if not given.quiet and (not given.json or term.is_terminal(2)) then
       term.say(line)
     end
   end
@@ -44,7 +45,7 @@ function H.bench(folder, subject, options)
   for _, row in ipairs(rows) do
     missed = missed or row.ratio < row.at_least
   end
-  if options.json then
+  if given.json then
     term.write_json(native.json.array(rows))
   else
     H.print(rows)
@@ -53,13 +54,13 @@ function H.bench(folder, subject, options)
 end
 
 --- OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, so the rival is unpinned in a new process.
-function H.again(pinned, subject, options)
-  if not options.quiet then
+function H.again(pinned, subject, given)
+  if not given.quiet then
     term.say(("OPENBLAS_CORETYPE=%s is set: running again without it"):format(pinned))
   end
   local argv = { assert(native.file.exe()), "bench", subject }
   for _, name in ipairs({ "json", "quiet" }) do
-    if options[name] then
+    if given[name] then
       argv[#argv + 1] = "--" .. name
     end
   end
@@ -122,8 +123,7 @@ return {
     { name = "SUBJECT", optional = true, doc = "what to measure; without it, a list of them" },
   },
   options = {
-    { name = "json", kind = "bool", default = false, doc = "print the rows as JSON" },
-    { name = "quiet", kind = "bool", default = false, doc = "no progress" },
+    options.json, options.quiet,
   },
   details = [[
 Rivals run side by side in turns; `ratio` is the median over the rounds, ± the middle half of them,

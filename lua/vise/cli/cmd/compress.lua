@@ -5,6 +5,7 @@ local args = require("vise.cli.args")
 local check = require("vise.check")
 local job = require("vise.cli.job")
 local method = require("vise.method")
+local options = require("vise.cli.options")
 
 local H = {}
 
@@ -25,21 +26,21 @@ return vise.recipe {
 ]]
 
 function H.run(parsed)
-  local options = parsed.options
-  local words = { ("method = %q"):format(options.method) }
-  for _, row in ipairs(method.find(options.method).params) do
-    local value = options[row.name]
+  local given = parsed.options
+  local words = { ("method = %q"):format(given.method) }
+  for _, row in ipairs(method.find(given.method).params) do
+    local value = given[row.name]
     if value ~= nil then
       words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
     end
   end
-  local about = ("%s on every weight"):format(options.method)
+  local about = ("%s on every weight"):format(given.method)
   job.run({
-    name = "compress-" .. options.method,
+    name = "compress-" .. given.method,
     path = "vise compress",
     text = H.recipe:format(("%q"):format(about), table.concat(words, ", ")),
     given = { { "model", parsed[1] } },
-  }, options)
+  }, given)
 end
 
 --- The options of the method that the command line names; none while there is no such method.
@@ -70,18 +71,18 @@ function H.literal(value)
   return type(value) == "string" and ("%q"):format(value) or check.plain(value)
 end
 
-local options = {
+local flags = {
   { name = "method", kind = "choice", choices = H.names(), value = "NAME", required = true,
     doc = "the method; `vise explain NAME` tells what it does" },
 }
-table.move(job.options, 1, #job.options, 2, options)
+table.move(job.options, 1, #job.options, 2, flags)
 
 ---@type vise.Command
 return {
   summary = "compress all weights of a model with one method",
   usage = { "vise compress MODEL --method NAME [--OPTION VALUE ...] --out DIR [--json]" },
-  positional = { { name = "MODEL", doc = "a model folder, a .vise file or a run directory" } },
-  options = options,
+  positional = { options.model },
+  options = flags,
   more_options = H.more_options,
   details = [[
 With --method, --help shows the options of that method too. The run records the recipe it stands

@@ -2,6 +2,7 @@
 --- vise doctor: the machine as vise sees it, and what stands in its way.
 
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local place = require("vise.cli.place")
 local term = require("vise.cli.term")
 local text = require("vise.text")
@@ -124,6 +125,6 @@ end
 return {
   summary = "the machine as vise sees it, and what stands in its way",
   usage = { "vise doctor [--json]" },
-  options = { { name = "json", kind = "bool", default = false, doc = "print it as JSON" } },
+  options = { options.json },
   run = H.run,
 }

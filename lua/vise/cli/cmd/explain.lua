@@ -6,6 +6,7 @@ local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local method = require("vise.method")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local protocol = require("vise.metric.protocol")
 local term = require("vise.cli.term")
 
@@ -18,19 +19,20 @@ function H.run(parsed)
     H.overview(topics)
     return
   end
-  local wanted = H.sections[name] or H.find(topics, name)
-  if wanted == nil then
-    local names = check.sorted_keys(H.sections)
-    for _, topic in ipairs(topics) do
-      names[#names + 1] = topic.name
-    end
-    exit.argument(check.unknown("topic", name, names))
-  elseif H.sections[name] then
+  if H.sections[name] then
     H.list(topics, H.sections[name])
+    return
+  end
+  local wanted = H.find(topics, name)
+  if #wanted == 0 then
+    exit.argument(check.unknown("topic", name, H.names(topics)))
   elseif parsed.options.json then
-    term.write_json(wanted)
-  else
-    H.print(wanted)
+    term.write_json(wanted[1])
+    return
+  end
+  for i, topic in ipairs(wanted) do
+    term.write(i > 1 and "\n" or "")
+    H.print(topic)
   end
 end
 
@@ -71,16 +73,29 @@ function H.topics()
   return topics
 end
 
+--- The topics of a name; a protocol also by its name with a window.
 function H.find(topics, name)
+  local is_protocol, parsed = pcall(protocol.parse, name)
+  local rule = is_protocol and parsed.rule .. "-N"
+  local found = {}
   for _, topic in ipairs(topics) do
-    if topic.name == name then
-      return topic
-    elseif topic.sort == "protocol" and pcall(protocol.parse, name) then
-      if protocol.parse(name).rule == topic.name:gsub("%-N$", "") then
-        return topic
-      end
+    if topic.name == name or topic.sort == "protocol" and topic.name == rule then
+      found[#found + 1] = topic
     end
   end
+  return found
+end
+
+--- Every name that can be asked for, once.
+function H.names(topics)
+  local names = {}
+  for section in pairs(H.sections) do
+    names[section] = true
+  end
+  for _, topic in ipairs(topics) do
+    names[topic.name] = true
+  end
+  return check.sorted_keys(names)
 end
 
 function H.overview(topics)
@@ -140,6 +155,6 @@ return {
     { name = "NAME", optional = true,
       doc = "a method, a format, a protocol, or one of: methods, formats, protocols, parameters" },
   },
-  options = { { name = "json", kind = "bool", default = false, doc = "print NAME as JSON" } },
+  options = { options.json },
   run = H.run,
 }

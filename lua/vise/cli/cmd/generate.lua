@@ -2,70 +2,50 @@
 --- vise generate: let a model go on from a prompt.
 
 local exit = require("vise.cli.exit")
-local input = require("vise.run.input")
-local model = require("vise.model")
-local native = require("vise.native")
+local options = require("vise.cli.options")
 local term = require("vise.cli.term")
 
 local H = {}
 
 function H.run(args)
-  local options = args.options
-  local m = exit.check(model.open(exit.check(input.find_model(args[1]))))
-  local n, begin = 0, native.core.clock()
-  local stream = not options.json and H.stream() or nil
-  if stream then
-    stream(options.prompt)
+  local given = args.options
+  local m = options.open_model(args[1])
+  local has_begun = false
+  local function show(piece)
+    term.write(H.harmless(has_begun and piece or given.prompt .. piece))
+    term.flush()
+    has_begun = true
   end
-  local story, message, code = m:generate(options.prompt, {
-    tokens = options.tokens,
-    seed = options.seed,
-    temperature = options.temperature,
-    top_k = options["top-k"],
-    top_p = options["top-p"],
-    on_token = function(piece)
-      n = n + 1
-      if stream then
-        stream(piece)
-      end
-    end,
+  local ok, story, info, code = pcall(m.generate, m, given.prompt, {
+    tokens = given.tokens,
+    seed = given.seed,
+    temperature = given.temperature,
+    top_k = given["top-k"],
+    top_p = given["top-p"],
+    on_token = not given.json and show or nil,
   })
-  exit.check(story, message, code)
-  local seconds = native.core.clock() - begin
-  if options.json then
-    term.write_json({
-      prompt = options.prompt, text = story, tokens = n, seed = options.seed, seconds = seconds,
-      tokens_per_s = n / seconds,
-    })
-  else
-    stream(nil)
+  if has_begun then
     term.write("\n")
-    local line = ("%d tokens, %.1f tokens/s"):format(n, n / seconds)
-    if not options.quiet then
-      term.say(term.style(2, "dim", line))
-    end
+  end
+  if not ok then
+    error(story, 0)
+  end
+  exit.check(story, info, code)
+  local speed = info.tokens / info.seconds
+  if given.json then
+    term.write_json({
+      prompt = given.prompt, text = story, tokens = info.tokens, stopped = info.stopped,
+      seed = given.seed, seconds = info.seconds, tokens_per_s = speed,
+    })
+  elseif not given.quiet then
+    local line = ("%d tokens, %.0f tokens/s"):format(info.tokens, speed)
+    term.say(term.style(2, "dim", line))
   end
 end
 
---- A function that writes pieces as soon as they are whole UTF-8, control characters made harmless;
---- nil flushes what is left.
-function H.stream()
-  local rest = ""
-  return function(piece)
-    rest = rest .. (piece or "")
-    local is_open = piece and #rest < 8 and utf8.len(rest) == nil and not H.is_broken(rest)
-    if not is_open then
-      term.write((rest:gsub("[\0-\8\11-\31\127]", "")))
-      term.flush()
-      rest = ""
-    end
-  end
-end
-
---- Is there an error before the last, perhaps unfinished, character?
-function H.is_broken(s)
-  local _, at = utf8.len(s)
-  return #s - at >= 4
+--- Without the control characters that a terminal would obey.
+function H.harmless(piece)
+  return (piece:gsub("[\0-\8\11-\31\127]", ""))
 end
 
 ---@type vise.Command
@@ -73,7 +53,7 @@ return {
   summary = "let a model go on from a prompt",
   usage = { "vise generate MODEL --prompt TEXT --tokens N --seed N [--temperature X] [--top-k N] "
     .. "[--top-p X] [--json]" },
-  positional = { { name = "MODEL", doc = "a model folder, a .vise file or a run directory" } },
+  positional = { options.model },
   options = {
     { name = "prompt", kind = "string", value = "TEXT", default = "",
       doc = "where the text begins" },
@@ -86,8 +66,8 @@ return {
       doc = "choose among the N likeliest; 0: among all" },
     { name = "top-p", kind = "real", default = 1, min = 0, max = 1,
       doc = "choose among the likeliest that together have this probability" },
-    { name = "json", kind = "bool", default = false, doc = "print text and speed as JSON" },
-    { name = "quiet", kind = "bool", default = false, doc = "no speed" },
+    options.json,
+    options.quiet,
   },
   run = H.run,
 }

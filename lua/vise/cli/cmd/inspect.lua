@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise inspect: what is in a model, without reading its weights.
 
+local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local input = require("vise.run.input")
 local model = require("vise.model")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 
@@ -16,7 +18,7 @@ function H.run(args)
   if args.options.json then
     term.write_json(report)
   else
-    H.print(report, args.options.all)
+    H.print(report, args[1], args.options.all)
   end
 end
 
@@ -24,6 +26,8 @@ function H.report(path)
   local m = exit.check(model.open(path))
   local is_folder = native.file.stat(path).kind == "folder"
   local ledger = is_folder and {} or H.ledger(path)
+  local manifest = ledger.manifest or {}
+  local recipe = type(manifest.recipe) == "table" and manifest.recipe or {}
   local report = {
     name = m.name,
     path = path,
@@ -34,6 +38,8 @@ function H.report(path)
     bytes = m:disk_bytes(),
     packed_bytes = 0,
     hash = ledger.hash,
+    recipe_sha256 = recipe.sha256,
+    recipe_parameters = manifest.parameters,
     places = native.json.array({}),
     tensors = native.json.array({}),
   }
@@ -44,7 +50,7 @@ function H.report(path)
     end)
     row.name, row.shape, row.parameters = place.name, place.shape, place.parameters
     row.tied_to = place.tied_to
-    row.bits_per_weight = 8 * row.bytes / place.parameters
+    row.bits_per_weight = not place.tied_to and 8 * row.bytes / place.parameters or nil
     report.packed_bytes = report.packed_bytes + (place.tied_to and 0 or row.bytes)
     table.insert(report.places, row)
   end
@@ -64,7 +70,7 @@ end
 --- Rows of the artifact's ledger by name, and its hash.
 function H.ledger(path)
   local reader <close> = exit.check(native.artifact.open(path))
-  local rows = { hash = reader:hash() }
+  local rows = { hash = reader:hash(), manifest = native.json.decode(reader:manifest()) }
   for _, row in ipairs(reader:ledger()) do
     rows[row.name] = row
   end
@@ -80,14 +86,17 @@ function H.part(row, look)
   return { format = format, bytes = bytes }
 end
 
-function H.print(report, all)
+function H.print(report, title, all)
   local head = "%s: %s, %s parameters, context %s, vocabulary %s\n"
-  term.write(head:format(term.style(1, "bold", report.name), report.arch,
+  term.write(head:format(term.style(1, "bold", title), report.arch,
     text.count(report.parameters), text.count(report.context), text.count(report.vocabulary)))
   term.write(("%s on disk, %s packed, %.2f bits/weight\n"):format(text.bytes(report.bytes),
     text.bytes(report.packed_bytes), report.bits_per_weight))
   if report.hash then
     term.write(("hash %s\n"):format(report.hash))
+  end
+  if report.recipe_sha256 then
+    term.write(H.made_by(report))
   end
   term.write("\n")
   local rows = H.group(report.places, all)
@@ -99,6 +108,16 @@ function H.print(report, all)
     rows[#rows + 1] = H.sum("norms and biases", report.tensors)
   end
   H.print_rows(rows, report.hash ~= nil)
+end
+
+--- The recipe that made an artifact, and its parameters.
+function H.made_by(report)
+  local words = { "recipe " .. tostring(report.recipe_sha256):sub(1, 16) }
+  local parameters = report.recipe_parameters
+  for name, value in check.sorted_pairs(type(parameters) == "table" and parameters or {}) do
+    words[#words + 1] = ("%s=%s"):format(name, tostring(value))
+  end
+  return text.printable(table.concat(words, " ")) .. "\n"
 end
 
 --- Places that differ only in the number of their layer, as one row; every place with `all`.
@@ -138,14 +157,13 @@ function H.print_rows(rows, has_ledger)
   }
   local cells = {}
   for i, row in ipairs(rows) do
-    local packed = row.tied_to and "tied to " .. row.tied_to or text.bytes(row.bytes)
     cells[i] = {
       text.printable(row.name),
       tostring(row.count or 1),
       row.shape or "",
-      row.format or "",
+      row.tied_to and "tied to " .. row.tied_to or row.format or "",
       row.bits_per_weight and ("%.2f"):format(row.bits_per_weight) or "",
-      packed,
+      not row.tied_to and text.bytes(row.bytes) or "",
       not row.tied_to and row.coded_bytes and text.bytes(row.coded_bytes) or "",
     }
   end
@@ -156,10 +174,10 @@ end
 return {
   summary = "what is in a model: places, formats, bytes",
   usage = { "vise inspect MODEL [--all] [--json]" },
-  positional = { { name = "MODEL", doc = "a model folder, a .vise file or a run directory" } },
+  positional = { options.model },
   options = {
-    { name = "all", kind = "bool", default = false, doc = "every place by itself" },
-    { name = "json", kind = "bool", default = false, doc = "print it as JSON" },
+    options.switch("all", "every place by itself"),
+    options.json,
   },
   details = [[
 `packed` is what the parts take as they are, `coded` what they take in a .vise file after zstd.

@@ -4,6 +4,7 @@
 local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local param = require("vise.param")
 local run = require("vise.run")
 local term = require("vise.cli.term")
@@ -81,6 +82,6 @@ return {
     { name = "check", doc = "the action" },
     { name = "FILE", doc = "a recipe; it is loaded, not run", optional = true, many = true },
   },
-  options = { { name = "json", kind = "bool", default = false, doc = "print them as JSON" } },
+  options = { options.json },
   run = H.run,
 }

@@ -1,10 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise repl: Lua with vise in it.
 
-local exit = require("vise.cli.exit")
-local input = require("vise.run.input")
-local model = require("vise.model")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local repl = require("vise.repl")
 local term = require("vise.cli.term")
 
@@ -13,7 +11,7 @@ local H = {}
 function H.run(args)
   local globals = {}
   if args[1] then
-    globals.m = exit.check(model.open(exit.check(input.find_model(args[1]))))
+    globals.m = options.open_model(args[1])
   end
   if native.file.is_terminal(0) then
     local version = native.core.version()

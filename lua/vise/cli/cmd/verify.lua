@@ -3,6 +3,7 @@
 
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 
@@ -55,7 +56,7 @@ return {
   summary = "check a .vise file or a run directory against its hashes",
   usage = { "vise verify FILE|DIR [--json]" },
   positional = { { name = "FILE|DIR", doc = "a .vise file or a run directory" } },
-  options = { { name = "json", kind = "bool", default = false, doc = "print it as JSON" } },
+  options = { options.json },
   details = "Exit code 0 when every byte is as it was written, 1 otherwise; it says what differs.",
   run = H.run,
 }

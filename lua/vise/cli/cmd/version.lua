@@ -2,6 +2,7 @@
 --- vise version (also --version): vise, its libraries, the CPU level.
 
 local native = require("vise.native")
+local options = require("vise.cli.options")
 local term = require("vise.cli.term")
 
 local H = {}
@@ -24,6 +25,6 @@ end
 return {
   summary = "the versions of vise and its libraries, and the CPU level",
   usage = { "vise version [--json]", "vise --version" },
-  options = { { name = "json", kind = "bool", default = false, doc = "print them as JSON" } },
+  options = { options.json },
   run = H.run,
 }

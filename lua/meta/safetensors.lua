@@ -1,38 +1,18 @@
----@meta
--- vise.native.safetensors: files of named tensors, mapped for reading, replaced as a whole.
+---@meta vise.native.safetensors
+
+--- Files of named tensors: mapped for reading, replaced as a whole for writing.
+---@class vise.native.safetensors
+local safetensors = {}
 
 ---@class vise.Safetensors
 local File = {}
 
----@return string[] names in the order of their bytes
-function File:names() end
-
----@param name string
----@return string|nil dtype "f32", "bf16", ...; nil if there is no such tensor
----@return integer[]|string shape or the message
----@return string? code
-function File:info(name) end
-
---- A view of the mapped file, valid after the file is closed.
----@param name string
----@return vise.Tensor|nil tensor
----@return string? message
----@return string? code
-function File:tensor(name) end
-
----@return table<string, string> metadata empty if the file has none
-function File:metadata() end
-
-function File:close() end
-
-local M = {}
-
---- Map the file and check its whole table; its data is not touched.
+--- Map a file and check its whole table; its data is not touched.
 ---@param path string
 ---@return vise.Safetensors|nil file
 ---@return string? message
 ---@return string? code "io" or "format"
-function M.open(path) end
+function safetensors.open(path) end
 
 --- Replace `path` atomically. Raises for a name that is empty, twice, reserved or not UTF-8.
 ---@param path string
@@ -40,7 +20,32 @@ function M.open(path) end
 ---@param metadata? table<string, string>
 ---@return true|nil ok
 ---@return string? message
----@return string? code
-function M.write(path, tensors, metadata) end
+---@return string? code "io" or "cancelled"
+function safetensors.write(path, tensors, metadata) end
 
-return M
+--- The names of the tensors.
+---@return string[] names in the order of their bytes
+function File:names() end
+
+--- Type and shape of one tensor.
+---@param name string
+---@return string|nil dtype "f32", "bf16", ...; nil if there is no such tensor
+---@return integer[]|string shape or the message
+---@return string? code "format"
+function File:info(name) end
+
+--- A view of the mapped file, valid after the file is closed.
+---@param name string
+---@return vise.Tensor|nil tensor
+---@return string? message
+---@return string? code "format"
+function File:tensor(name) end
+
+--- The strings of __metadata__.
+---@return table<string, string> metadata empty if the file has none
+function File:metadata() end
+
+--- Let go of the file now; tensors taken before stay valid. May be called twice.
+function File:close() end
+
+return safetensors

@@ -17,7 +17,6 @@
 #include "io/wire.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef enum piece_type { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE } piece_type;
@@ -221,19 +220,23 @@ static bool piece_is(const vise_piece *a, const vise_piece *b) {
   return a->bytes == b->bytes && memcmp(a->text, b->text, a->bytes) == 0;
 }
 
+/* Value of an upper-case hexadecimal digit; -1 if it is none. */
+static int digit_of(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static vise_status index_byte(sentencepiece *sp, int32_t id, vise_err *err) {
   const vise_piece *p = &sp->base.pieces[id];
-  for (int value = 0; value < 256; value++) {
-    char text[8];
-    snprintf(text, sizeof text, "<0x%02X>", (unsigned)value);
-    if (p->bytes == 6 && memcmp(p->text, text, 6) == 0) {
-      sp->byte_ids[value] = id;
-      sp->byte_values[id] = (uint8_t)value;
-      return VISE_OK;
-    }
+  const bool is_byte = p->bytes == 6 && memcmp(p->text, "<0x", 3) == 0 && p->text[5] == '>' &&
+                       digit_of(p->text[3]) >= 0 && digit_of(p->text[4]) >= 0;
+  if (!is_byte) {
+    return vise_fail(err, VISE_EFORMAT, "sentencepiece: byte piece %d is '%.*s', expected <0x00>",
+                     id, p->bytes < 64 ? (int)p->bytes : 64, p->text);
   }
-  return vise_fail(err, VISE_EFORMAT, "sentencepiece: byte piece %d is '%.*s', expected <0x00>", id,
-                   (int)p->bytes, p->text);
+  const int value = digit_of(p->text[3]) * 16 + digit_of(p->text[4]);
+  sp->byte_ids[value] = id;
+  sp->byte_values[id] = (uint8_t)value;
+  return VISE_OK;
 }
 
 static vise_status index_piece(sentencepiece *sp, int32_t id, vise_err *err) {

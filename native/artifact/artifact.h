@@ -135,8 +135,8 @@ typedef struct vise_artifact_entry {
   const char *kind;        /* of the weight; "" for a tensor */
   const char *description; /* "int4/g64", "f32" */
   const char *same_as;     /* the first name of the same weight or tensor; NULL if this is it */
-  uint64_t packed_bytes;   /* of all parts; 0 if `same_as` */
-  uint64_t coded_bytes;    /* of the frames that this entry is the first to use */
+  uint64_t packed_bytes;   /* of all parts */
+  uint64_t coded_bytes;    /* of the frames that this entry is the first to use; 0 if `same_as` */
 } vise_artifact_entry;
 
 int64_t vise_artifact_count(const vise_artifact *a);
@@ -174,6 +174,10 @@ vise_status
 vise_artifact_weight(vise_weight **out, vise_artifact *a, int64_t i, vise_err *err) VISE_MUST_USE;
 vise_status
 vise_artifact_tensor(vise_tensor **out, vise_artifact *a, int64_t i, vise_err *err) VISE_MUST_USE;
+
+/* The tree of entry `i`, a weight, whether or not we know its kind; the caller frees it. */
+vise_status
+vise_artifact_tree(vise_tree **out, vise_artifact *a, int64_t i, vise_err *err) VISE_MUST_USE;
 
 /* Check every frame and all padding. Errors: VISE_EFORMAT naming the first; VISE_ENOMEM;
    VISE_ECANCELLED. */

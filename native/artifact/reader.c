@@ -298,9 +298,30 @@ static vise_status load(vise_artifact *a,
   return st;
 }
 
-static vise_status load_weight(vise_weight **out, vise_artifact *a, int64_t i, vise_err *err) {
+static vise_status check_sort(const vise_artifact *a, int64_t i, bool is_weight, vise_err *err) {
+  if (a->objects[a->names[i].object].is_weight == is_weight) {
+    return VISE_OK;
+  }
+  return vise_fail(err, VISE_EARG, "%s: '%s' is a %s, expected a %s", a->path, a->names[i].text,
+                   is_weight ? "tensor" : "weight", is_weight ? "weight" : "tensor");
+}
+
+vise_status vise_artifact_tree(vise_tree **out, vise_artifact *a, int64_t i, vise_err *err) {
+  *out = NULL;
+  VISE_TRY(check_sort(a, i, true, err));
   vise_tree *tree = NULL;
-  vise_status st = load(a, a->names[i].object, &tree, NULL, err);
+  const vise_status st = load(a, a->names[i].object, &tree, NULL, err);
+  if (st != VISE_OK) {
+    vise_tree_free(tree);
+    return st;
+  }
+  *out = tree;
+  return VISE_OK;
+}
+
+static vise_status load_weight(vise_weight **out, vise_artifact *a, int64_t i, vise_err *err) {
+  vise_tree *tree;
+  vise_status st = vise_artifact_tree(&tree, a, i, err);
   if (st == VISE_OK) {
     st = vise_weight_load(out, tree, err);
     if (st != VISE_OK && st != VISE_ENOMEM) {
@@ -313,14 +334,6 @@ static vise_status load_weight(vise_weight **out, vise_artifact *a, int64_t i, v
   }
   vise_tree_free(tree);
   return st;
-}
-
-static vise_status check_sort(const vise_artifact *a, int64_t i, bool is_weight, vise_err *err) {
-  if (a->objects[a->names[i].object].is_weight == is_weight) {
-    return VISE_OK;
-  }
-  return vise_fail(err, VISE_EARG, "%s: '%s' is a %s, expected a %s", a->path, a->names[i].text,
-                   is_weight ? "tensor" : "weight", is_weight ? "weight" : "tensor");
 }
 
 vise_status vise_artifact_weight(vise_weight **out, vise_artifact *a, int64_t i, vise_err *err) {
@@ -464,10 +477,10 @@ vise_artifact_entry vise_artifact_entry_at(const vise_artifact *a, int64_t i) {
                            .is_weight = o->is_weight,
                            .kind = o->kind,
                            .description = o->description};
-  if (o->first_name == i) {
-    vise_artifact_each_part(a, i, add_bytes, &e);
-  } else {
+  vise_artifact_each_part(a, i, add_bytes, &e);
+  if (o->first_name != i) {
     e.same_as = a->names[o->first_name].text;
+    e.coded_bytes = 0;
   }
   return e;
 }

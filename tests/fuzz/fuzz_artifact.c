@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an artifact: opened, every table walked, every part read and every weight loaded, or
- * refused. libFuzzer's builds define FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, under which digests
+ * refused. Fuzzing builds define FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, under which digests
  * are computed but not compared, so that what lies behind them is reached.
  */
 #include "artifact/artifact.h"
@@ -15,7 +15,7 @@ static void note_part(void *arg, const vise_artifact_part *part) {
   *(uint64_t *)arg += part->packed_bytes + strlen(part->name);
 }
 
-/* The greatest part: content is only decoded where it is small, so that inputs take no seconds. */
+/* Of all parts. Content is only decoded where it is small, so that inputs take no seconds. */
 static uint64_t packed_bytes(const vise_artifact *a) {
   uint64_t bytes = 0;
   for (int64_t i = 0; i < vise_artifact_count(a); i++) {

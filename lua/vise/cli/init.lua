@@ -7,6 +7,7 @@ local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
 local term = require("vise.cli.term")
+local text = require("vise.text")
 
 local M = {}
 local H = {}
@@ -84,7 +85,8 @@ function H.report(problem)
     problem = { message = "interrupted", code = 130 }
   end
   if problem.message then
-    term.say(term.style(2, "red", "vise:") .. " " .. problem.message)
+    local message = problem.message:gsub("[^\n]+", text.printable)
+    term.say(term.style(2, "red", "vise:") .. " " .. message)
   end
   if problem.usage then
     local usage = H.command and args.usage(H.command.description) or "Usage: vise COMMAND ..."

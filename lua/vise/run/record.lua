@@ -65,7 +65,7 @@ end
 ---@param event table
 function H:take(event)
   if event.event == "row" then
-    self.rows[#self.rows + 1] = event.row
+    self.rows[#self.rows + 1] = H.with_nan(event.row)
   elseif event.event == "saved" then
     self.record.artifact = event.artifact
     for _, index in ipairs(event.rows) do
@@ -73,7 +73,6 @@ function H:take(event)
     end
   elseif event.event == "end" then
     self.record.peak_memory_bytes = event.peak_memory_bytes
-    self.record.ledger_totals = event.ledger_totals
   end
 end
 
@@ -86,6 +85,16 @@ function H:write(directory)
   self.record.seconds = native.core.clock() - self._begin
   local text = native.json.encode(self.record, { indent = 2 })
   return native.file.replace(directory .. "/run.json", text .. "\n")
+end
+
+--- JSON has no NaN: what a row has not (an error bar over one cluster) comes as null.
+function H.with_nan(row)
+  for name, value in pairs(row) do
+    if value == native.json.null then
+      row[name] = 0 / 0
+    end
+  end
+  return row
 end
 
 function H.machine()

@@ -1,0 +1,186 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise.run: what a recipe says of itself, arguments resolved in order, inputs found and hashed.
+local input = require("vise.run.input")
+local lu = require("luaunit")
+local native = require("vise.native")
+local run = require("vise.run")
+local tiny_model = require("support.tiny_model")
+
+local folder = os.tmpname()
+os.remove(folder)
+tiny_model.write(folder .. "/model")
+assert(native.file.replace(folder .. "/text.txt", ("a cat sat on a mat. "):rep(15)))
+
+local function recipe(text)
+  return { name = "r", path = "r.lua", text = text }
+end
+
+local HEAD = 'local vise = require "vise"\n'
+local EMPTY = HEAD .. "return vise.recipe { run = function() end }"
+
+TestDescribe = {}
+
+function TestDescribe:test_a_recipe_is_described_by_a_process_without_its_files()
+  local description = assert(run.describe(recipe(HEAD .. [[
+return vise.recipe {
+  about = "a test",
+  params = { n = vise.param.int { 3, min = 1, doc = "how many" }, m = vise.param.model() },
+  claims = { kl = { "<", 0.1 } },
+  run = function() end,
+}]])))
+
+  lu.assertEquals(description.about, "a test")
+  lu.assertEquals(description.claims, { kl = { "<", 0.1 } })
+  lu.assertEquals(description.params, {
+    { name = "m", kind = "model", doc = "" },
+    { name = "n", kind = "int", default = 3, min = 1, doc = "how many" },
+  })
+end
+
+function TestDescribe:test_a_recipe_without_parameters_is_one_too()
+  lu.assertEquals(assert(run.describe(recipe(EMPTY))).params, {})
+end
+
+function TestDescribe:test_what_a_recipe_prints_does_not_disturb()
+  lu.assertNotNil(run.describe(recipe('print("{}")\n' .. EMPTY)))
+end
+
+function TestDescribe:test_a_recipe_that_does_not_load_is_refused()
+  local description, message, code = run.describe(recipe("return 1 +"))
+
+  lu.assertNil(description)
+  lu.assertEquals(message, "r.lua:1: unexpected symbol near <eof>")
+  lu.assertEquals(code, "format")
+end
+
+TestResolve = {}
+
+TestResolve.rows = {
+  { name = "bits", kind = "choice", default = 4, choices = { 4, 2 }, doc = "" },
+  { name = "model", kind = "model", doc = "" },
+  { name = "protocol", kind = "protocol", default = "nll-64", doc = "" },
+}
+
+function TestResolve:test_values_take_their_types_and_defaults()
+  local values, inputs = run.resolve(recipe(""), self.rows,
+    { { "bits", "2" }, { "model", folder .. "/model" } })
+
+  lu.assertEquals(values, { bits = 2, model = folder .. "/model", protocol = "nll-64" })
+  lu.assertEquals(inputs.model.kind, "model")
+  lu.assertEquals(inputs.model.path, native.file.realpath(folder .. "/model"))
+end
+
+function TestResolve:test_trouble_is_reported_names_first_then_values_files_and_what_is_missing()
+  local given = { { "model", "nowhere" }, { "bits", "3" }, { "bots", "1" } }
+  local function message()
+    local _, text = run.resolve(recipe(""), self.rows, given)
+    return text
+  end
+  lu.assertStrContains(message(), "unknown parameter 'bots' (did you mean 'bits'?")
+  given[3] = nil
+  lu.assertStrContains(message(), "r.lua: bits is '3', expected one of 4, 2")
+  given[2] = nil
+  lu.assertStrContains(message(), "r.lua: model: nowhere: no such file or folder")
+  given[1] = nil
+  lu.assertStrContains(message(), "r.lua: missing model=... (a model folder,")
+end
+
+TestInput = {}
+
+function TestInput:test_a_run_directory_stands_for_its_artifact()
+  local directory = folder .. "/run"
+  assert(native.file.make_dirs(directory))
+  assert(native.file.replace(directory .. "/run.json", "{}"))
+  assert(native.file.replace(directory .. "/model.vise", "x"))
+
+  lu.assertEquals(input.find_model(directory), native.file.realpath(directory) .. "/model.vise")
+end
+
+function TestInput:test_the_hash_of_a_model_is_that_of_the_files_it_is_made_of()
+  local one = input.hash(input.find("model", folder .. "/model"))
+  assert(native.file.replace(folder .. "/model/README.md", "not of the model"))
+  local two = input.hash(input.find("model", folder .. "/model"))
+
+  lu.assertEquals(two.sha256, one.sha256)
+  lu.assertEquals(one.files["config.json"], native.file.digest(folder .. "/model/config.json"))
+  lu.assertNil(one.files["README.md"])
+end
+
+function TestInput:test_text_must_be_a_file()
+  local found, message = input.find("text", folder .. "/model")
+
+  lu.assertNil(found)
+  lu.assertStrContains(message, "is a folder, expected a file")
+end
+
+TestExecute = {}
+
+local function execute(text, out)
+  return run.execute({
+    name = "r", path = "r.lua", text = text, out = folder .. "/" .. out,
+    given = { { "model", folder .. "/model" }, { "text", folder .. "/text.txt" } },
+  })
+end
+
+--- A recipe with the two inputs and a body.
+local function with_body(body)
+  return HEAD .. "return vise.recipe { params = { model = vise.param.model(), "
+    .. "text = vise.param.text() }, run = function(p, job)\n" .. body .. "\nend }"
+end
+
+function TestExecute:test_a_run_returns_its_rows_and_its_record()
+  local result = assert(execute(with_body([[
+    local m = job:open(p.model)
+    local row = job:measure(m, { text = p.text, protocol = "nll-32" })
+    assert(row.nll > 0 and row.name == "model 1")
+    assert(not pcall(function() row.nll = 0 end))
+    job:log("%d places", #m:places())]]), "whole"))
+
+  lu.assertEquals(#result.rows, 1)
+  lu.assertEquals(result.rows[1].protocol, "nll-32")
+  lu.assertStrContains(native.file.read(result.directory .. "/log.txt"), "16 places")
+  lu.assertEquals(native.file.list(result.directory),
+    { "ledger.json", "log.txt", "metrics.jsonl", "run.json" })
+end
+
+function TestExecute:test_an_error_bar_over_one_cluster_is_nan_here_and_null_in_the_file()
+  local result = assert(execute(with_body([[
+    job:measure(job:open(p.model), { text = p.text, protocol = "nll-256", name = "one" })]]),
+    "one"))
+  local nll_se = result.rows[1].nll_se
+
+  lu.assertTrue(nll_se ~= nll_se)
+  lu.assertStrContains(native.file.read(result.directory .. "/metrics.jsonl"), '"nll_se":null')
+end
+
+function TestExecute:test_verbs_raise_with_the_line_of_the_recipe()
+  local cases = {
+    { "job:open(p.text)",
+      "open: expected a parameter of the type model, got one of the type text" },
+    { "job:open('/etc')", "open: expected a parameter of the type model, got '/etc'" },
+    { "job:measure(3, {})", "measure: expected a model (from job:open or job:compress), got 3" },
+    { "job:measure(job:open(p.model), { text = p.text })", "measure: protocol is missing" },
+    { "job:measure(job:open(p.model), { text = p.text, protocol = 'nll-32', nmae = 'x' })",
+      "measure: unknown option 'nmae' (did you mean 'name'?" },
+    { "local m = job:open(p.model) job:save(m) job:save(m)", "save: a run has one artifact" },
+    { "job.seed = 1", "frozen" },
+    { "job:compres()", "attempt to call a nil value" },
+  }
+  for _, case in ipairs(cases) do
+    local result, message = execute(with_body(case[1]), "refused")
+    lu.assertNil(result)
+    lu.assertStrContains(message, "r.lua:3: ")
+    lu.assertStrContains(message, case[2])
+    lu.assertNil((native.file.stat(folder .. "/refused")))
+  end
+end
+
+function TestExecute:test_nothing_is_left_beside_a_run_that_failed()
+  execute(with_body("error('no')"), "failed/run")
+
+  lu.assertEquals(native.file.list(folder .. "/failed"), {})
+end
+
+local code = lu.LuaUnit.run()
+native.file.remove_tree(folder)
+os.exit(code)

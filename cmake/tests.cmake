@@ -58,7 +58,8 @@ endif()
 file(GLOB_RECURSE lua_tests CONFIGURE_DEPENDS tests/lua/test_*.lua tests/cli/test_*.lua)
 foreach(file IN LISTS lua_tests)
   get_filename_component(name ${file} NAME_WE)
-  vise_add_test(lua_${name} ${file} ${lua_command} ${file})
+  file(RELATIVE_PATH path ${CMAKE_CURRENT_SOURCE_DIR} ${file}) # as it is in messages
+  vise_add_test(lua_${name} ${file} ${lua_command} ${path})
   set_property(TEST lua_${name} APPEND PROPERTY ENVIRONMENT "${lua_env}")
 endforeach()
 

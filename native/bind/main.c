@@ -54,7 +54,8 @@ static void catch_signals(void) {
   if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
     sigaction(SIGHUP, &action, NULL);
   }
-  signal(SIGPIPE, SIG_IGN); /* a closed pipe or a full quota is a failed write, not a sudden death */
+  signal(SIGPIPE,
+         SIG_IGN); /* a closed pipe or a full quota is a failed write, not a sudden death */
   signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -140,6 +141,9 @@ int main(int argc, char **argv) {
   } else {
     const char *message = lua_tostring(L, -1);
     fprintf(stderr, "vise: %s\n", message == NULL ? "error without a message" : message);
+  }
+  if (code == 130 && last_interrupt != 0) {
+    code = 128 + last_interrupt; /* Lua knows that it was interrupted, not by what */
   }
   lua_close(L);
   const int output = finish_output();

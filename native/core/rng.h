@@ -22,6 +22,7 @@ void vise_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[
 vise_rng vise_rng_named(uint64_t seed, const char *name);
 uint32_t vise_rng_u32(const vise_rng *r, uint64_t i);
 double vise_rng_uniform(const vise_rng *r, uint64_t i); /* [0, 1), 53 bits, from numbers 2i, 2i+1 */
-double vise_rng_normal(const vise_rng *r, uint64_t i);  /* N(0, 1), Box-Muller, numbers 4i..4i+3 */
+double vise_rng_normal(const vise_rng *r,
+                       uint64_t i); /* N(0, 1), Box-Muller, from numbers 4i..4i+3 */
 
 #endif

@@ -2,6 +2,8 @@
 #include "core/rng.h"
 #include "support/test.h"
 
+#include <math.h>
+
 /* Known answers of Random123's kat_vectors for philox4x32 with 10 rounds. */
 static void philox_gives_the_published_vectors(void **state) {
   (void)state;
@@ -21,7 +23,41 @@ static void philox_gives_the_published_vectors(void **state) {
   }
 }
 
+/*
+ * Box-Muller by libm from the same uniforms: normal i takes what uniforms 2i and 2i + 1 take.
+ * libm's angle 2 pi v < 2 pi is rounded twice, which moves its cosine by up to 4 pi 2^-53; each
+ * side has a few more roundings relative to the radius.
+ */
+static void normal_numbers_are_those_of_libm_but_for_rounding(void **state) {
+  (void)state;
+  const vise_rng r = vise_rng_named(1, "libm");
+  for (uint64_t i = 0; i < 100000; i++) {
+    const double u = 1.0 - vise_rng_uniform(&r, 2 * i), v = vise_rng_uniform(&r, 2 * i + 1);
+    const double radius = sqrt(-2.0 * log(u));
+    const double expected = radius * cos(6.283185307179586 * v);
+
+    const double got = vise_rng_normal(&r, i);
+
+    assert_true(fabs(got - expected) <= (12.6 + 8.0) * 0x1p-53 * radius);
+  }
+}
+
+static void streams_differ_by_seed_and_by_name(void **state) {
+  (void)state;
+  const vise_rng a = vise_rng_named(1, "a"), b = vise_rng_named(1, "b"), c = vise_rng_named(2, "a");
+  int same = 0;
+  for (uint64_t i = 0; i < 1000; i++) {
+    same += vise_rng_u32(&a, i) == vise_rng_u32(&b, i);
+    same += vise_rng_u32(&a, i) == vise_rng_u32(&c, i);
+  }
+  assert_true(same <= 1); /* 2000 pairs of 32 bits: two equal ones happen once in 10^13 runs */
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(philox_gives_the_published_vectors)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(philox_gives_the_published_vectors),
+      cmocka_unit_test(normal_numbers_are_those_of_libm_but_for_rounding),
+      cmocka_unit_test(streams_differ_by_seed_and_by_name),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,7 @@ function TestCommands:test_inspect_counts_parameters_and_bytes_place_by_place()
 
   lu.assertTrue(parameters < report.parameters)
   lu.assertEquals(packed, report.packed_bytes)
-  lu.assertEquals(report.bits_per_weight, 8 * packed / report.parameters)
+  lu.assertEquals(report.bits_per_weight, 8 * report.bytes / report.parameters)
 end
 
 function TestCommands:test_inspect_shows_layers_together_or_one_by_one()

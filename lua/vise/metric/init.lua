@@ -34,7 +34,7 @@ local H = {}
 ---@field perplexity number
 ---@field perplexity_se number
 ---@field bytes integer of the file or files, or packed in memory if the model was not saved
----@field bits_per_weight number of the packed weights and tensors
+---@field bits_per_weight number 8 bytes / parameters
 ---@field kl? number nats per token from the reference; this and the rest only with `against`
 ---@field kl_se? number
 ---@field kl_median? number
@@ -184,7 +184,7 @@ function H.append(list, tensor)
 end
 
 function H.result(model, plan, tally, against)
-  local bytes = must(model:bytes())
+  local bytes = model:disk_bytes() or must(model:bytes())
   local nll, nll_se = statistics.mean(tally.nll, plan.counts)
   local measured = {
     protocol = plan.name,
@@ -198,7 +198,7 @@ function H.result(model, plan, tally, against)
     nll_byte = nll * plan.tokens / plan.bytes,
     perplexity = math.exp(nll),
     perplexity_se = math.exp(nll) * nll_se,
-    bytes = model:disk_bytes() or bytes,
+    bytes = bytes,
     bits_per_weight = 8 * bytes / model:parameters(),
   }
   if against then

@@ -132,18 +132,19 @@ function H:save(m)
   for _, row in ipairs(saved.ledger) do
     packed = packed + row.packed
   end
+  local bits_per_weight = 8 * saved.bytes / m:parameters()
   self._artifact = {
     file = "model.vise",
     bytes = saved.bytes,
     packed_bytes = packed,
-    bits_per_weight = 8 * packed / m:parameters(),
+    bits_per_weight = bits_per_weight,
     hash = saved.hash,
   }
   self:_write("ledger.json", native.json.encode(saved.ledger, { indent = 1 }) .. "\n")
   local indices = {}
   for i, row in ipairs(self._rows) do
     if self._models[i] == m then
-      row.bytes = saved.bytes
+      row.bytes, row.bits_per_weight = saved.bytes, bits_per_weight
       indices[#indices + 1] = i
     end
   end

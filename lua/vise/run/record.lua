@@ -70,6 +70,7 @@ function H:take(event)
     self.record.artifact = event.artifact
     for _, index in ipairs(event.rows) do
       self.rows[index].bytes = event.artifact.bytes
+      self.rows[index].bits_per_weight = event.artifact.bits_per_weight
     end
   elseif event.event == "end" then
     self.record.peak_memory_bytes = event.peak_memory_bytes

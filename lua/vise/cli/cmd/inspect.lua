@@ -63,7 +63,7 @@ function H.report(path)
     report.packed_bytes = report.packed_bytes + row.bytes
     table.insert(report.tensors, row)
   end
-  report.bits_per_weight = 8 * report.packed_bytes / report.parameters
+  report.bits_per_weight = 8 * report.bytes / report.parameters
   return report
 end
 

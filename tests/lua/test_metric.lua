@@ -145,7 +145,7 @@ function TestEvaluate.test_a_saved_model_has_the_numbers_it_had_before()
   local after = evaluate(saved, { against = original })
 
   lu.assertEquals(after.bytes, native.file.stat(FOLDER .. "/saved.vise").bytes)
-  after.bytes = before.bytes
+  after.bytes, after.bits_per_weight = before.bytes, before.bits_per_weight
   lu.assertEquals(numbers(after), numbers(before))
 end
 

@@ -59,7 +59,7 @@ static vise_status zstd_failed(size_t code, const char *doing, vise_err *err) {
   if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation) {
     return vise_fail(err, VISE_ENOMEM, "out of memory in zstd");
   }
-  return vise_fail(err, VISE_EFORMAT, "zstd cannot %s it: %s", doing, ZSTD_getErrorName(code));
+  return vise_fail(err, VISE_EFORMAT, "cannot be %s by zstd: %s", doing, ZSTD_getErrorName(code));
 }
 
 vise_status vise_frame_encode(size_t *stored_out,
@@ -88,7 +88,7 @@ vise_status vise_frame_encode(size_t *stored_out,
   }
   const size_t n = ZSTD_compress2(c->encoder, out, bytes, source, bytes);
   if (ZSTD_isError(n) && ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall) {
-    return zstd_failed(n, "encode", err);
+    return zstd_failed(n, "encoded", err);
   }
   *stored_out = ZSTD_isError(n) ? bytes : n; /* `bytes` of zstd would be no gain either */
   return VISE_OK;
@@ -118,7 +118,7 @@ vise_status vise_frame_decode(vise_frame_coder *c,
   }
   const size_t n = ZSTD_decompressDCtx(c->decoder, target, bytes, stored, stored_bytes);
   if (ZSTD_isError(n)) {
-    return zstd_failed(n, "decode", err);
+    return zstd_failed(n, "decoded", err);
   }
   if (n != bytes) {
     return vise_fail(err, VISE_EFORMAT, "holds %zu bytes, expected %zu", n, bytes);

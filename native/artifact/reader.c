@@ -57,7 +57,8 @@ static vise_status add_jobs(job_list *l, const vise_index_part *p, uint8_t *out,
 static vise_status check_padding(const vise_artifact *a, const vise_index_part *p, vise_err *err) {
   for (uint64_t at = p->begin - p->padding; at < p->begin; at++) {
     if (a->data[at] != 0) {
-      return vise_fail(err, VISE_EFORMAT, "byte %" PRIu64 " before it is not zero", at);
+      return vise_fail(err, VISE_EFORMAT, "has a byte before it, %" PRIu64 ", that is not zero",
+                       at);
     }
   }
   return VISE_OK;
@@ -167,20 +168,19 @@ note_place(void *arg, vise_tensor **tensor_out, const vise_index_use *use, vise_
   return VISE_OK;
 }
 
-/* "part 'codes' of 'layers.0.mlp.down': frame 3: " and the failure, after the path. */
-static vise_status fail_at(vise_artifact *a, const job *j, vise_status status, vise_err *err) {
+/* "part 'codes' of 'layers.0.mlp.down': frame 3 " and what is wrong with it, after the path. */
+static vise_status
+fail_at(vise_artifact *a, const job *j, vise_status status, const char *what, vise_err *err) {
   place p = {.part = j->part, .a = a};
   const int64_t object = j->part->first_object;
   VISE_TRY(vise_index_walk(a, object, NULL, NULL, note_place, &p, err));
   const char *name = a->names[a->objects[object].first_name].text;
-  char prefix[VISE_NAME_MAX + VISE_PLACE_MAX + 64];
   if (a->objects[object].is_weight) {
-    snprintf(prefix, sizeof prefix, "part '%s' of '%s': frame %" PRIu64, p.text, name, j->frame);
-  } else {
-    snprintf(prefix, sizeof prefix, "tensor '%s': frame %" PRIu64, name, j->frame);
+    return vise_fail(err, status, "%s: part '%s' of '%s': frame %" PRIu64 " %s", a->path, p.text,
+                     name, j->frame, what);
   }
-  vise_fail_in(err, status, prefix);
-  return vise_fail_in(err, status, a->path);
+  return vise_fail(err, status, "%s: tensor '%s': frame %" PRIu64 " %s", a->path, name, j->frame,
+                   what);
 }
 
 static vise_status run_jobs(job_list *l, vise_err *err) {
@@ -197,8 +197,7 @@ static vise_status run_jobs(job_list *l, vise_err *err) {
       if (st == VISE_OK || st == VISE_ENOMEM) {
         return vise_fail(err, VISE_ENOMEM, "out of memory reading %s", l->a->path);
       }
-      vise_fail(err, st, "%s", inner.msg);
-      return fail_at(l->a, &jobs[i], st, err);
+      return fail_at(l->a, &jobs[i], st, inner.msg, err);
     }
   }
   return VISE_OK;

@@ -53,29 +53,40 @@ static inline vise_tree *test_tree(void) {
   return bad > 0 ? NULL : sum;
 }
 
-/* What the small artifact holds; the first failure, if any. */
+/* What the small artifact holds. Made once and kept, so that tests of failure fail in the writer.
+ */
+typedef struct test_small {
+  vise_tensor *scalar, *ids, *empty;
+  vise_weight *weight;
+  vise_tree *tree;
+} test_small;
+
+static inline const test_small *test_small_content(void) {
+  static test_small small;
+  if (small.tree == NULL) {
+    const int64_t matrix[] = {8, 48}, row[] = {5}, none[] = {0, 3};
+    vise_tensor *values = test_tensor(VISE_DTYPE_F32, 2, matrix, 1, 4);
+    if (vise_weight_dense(&small.weight, values, NULL) != VISE_OK) {
+      abort();
+    }
+    vise_tensor_release(values);
+    small.scalar = test_tensor(VISE_DTYPE_F64, 0, NULL, 2, 256);
+    small.ids = test_tensor(VISE_DTYPE_I32, 1, row, 3, 2);
+    small.empty = test_tensor(VISE_DTYPE_BF16, 2, none, 4, 1);
+    small.tree = test_tree();
+  }
+  return &small;
+}
+
+/* The first failure, if any. */
 static inline vise_status test_fill(vise_artifact_writer *w, vise_err *err) {
-  const int64_t matrix[] = {8, 48}, row[] = {5}, none[] = {0, 3};
-  vise_tensor *values = test_tensor(VISE_DTYPE_F32, 2, matrix, 1, 4);
-  vise_tensor *scalar = test_tensor(VISE_DTYPE_F64, 0, NULL, 2, 256);
-  vise_tensor *ids = test_tensor(VISE_DTYPE_I32, 1, row, 3, 2);
-  vise_tensor *empty = test_tensor(VISE_DTYPE_BF16, 2, none, 4, 1);
-  vise_weight *weight = NULL;
-  vise_tree *tree = test_tree();
-  vise_status st = vise_weight_dense(&weight, values, err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_weight(w, "embed", weight, err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_weight(w, "head", weight, err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_tensor(w, "scalar", scalar, err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_tensor(w, "empty", empty, err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_tree(w, "tree", tree, "two terms", err);
-  st = st != VISE_OK ? st : vise_artifact_writer_add_tensor(w, "ids", ids, err);
-  vise_tree_free(tree);
-  vise_weight_release(weight);
-  vise_tensor_release(values);
-  vise_tensor_release(scalar);
-  vise_tensor_release(ids);
-  vise_tensor_release(empty);
-  return st;
+  const test_small *s = test_small_content();
+  VISE_TRY(vise_artifact_writer_add_weight(w, "embed", s->weight, err));
+  VISE_TRY(vise_artifact_writer_add_weight(w, "head", s->weight, err));
+  VISE_TRY(vise_artifact_writer_add_tensor(w, "scalar", s->scalar, err));
+  VISE_TRY(vise_artifact_writer_add_tensor(w, "empty", s->empty, err));
+  VISE_TRY(vise_artifact_writer_add_tree(w, "tree", s->tree, "two terms", err));
+  return vise_artifact_writer_add_tensor(w, "ids", s->ids, err);
 }
 
 static inline vise_status

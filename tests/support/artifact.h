@@ -61,9 +61,19 @@ typedef struct test_small {
   vise_tree *tree;
 } test_small;
 
+static test_small test_small_kept;
+
+static inline void test_small_free(void) {
+  vise_tensor_release(test_small_kept.scalar);
+  vise_tensor_release(test_small_kept.ids);
+  vise_tensor_release(test_small_kept.empty);
+  vise_weight_release(test_small_kept.weight);
+  vise_tree_free(test_small_kept.tree);
+}
+
 static inline const test_small *test_small_content(void) {
-  static test_small small;
-  if (small.tree == NULL) {
+  if (test_small_kept.tree == NULL) {
+    test_small small = {0};
     const int64_t matrix[] = {8, 48}, row[] = {5}, none[] = {0, 3};
     vise_tensor *values = test_tensor(VISE_DTYPE_F32, 2, matrix, 1, 4);
     if (vise_weight_dense(&small.weight, values, NULL) != VISE_OK) {
@@ -74,8 +84,10 @@ static inline const test_small *test_small_content(void) {
     small.ids = test_tensor(VISE_DTYPE_I32, 1, row, 3, 2);
     small.empty = test_tensor(VISE_DTYPE_BF16, 2, none, 4, 1);
     small.tree = test_tree();
+    test_small_kept = small;
+    atexit(test_small_free);
   }
-  return &small;
+  return &test_small_kept;
 }
 
 /* The first failure, if any. */

@@ -26,7 +26,8 @@ function tokenizer.bpe(text) end
 ---@param with_bos? boolean put BOS in front, or what else the tokenizer puts there; maybe nothing
 ---@return vise.Tensor|nil ids i32 [n]
 ---@return string? message
----@return string? code "format" (a regular expression that gives up) or "cancelled"
+---@return string? code "format" (a regular expression that gives up), "unsupported" (its normalizer
+--- is NFC and the text is not in that form) or "cancelled"
 function Tokenizer:encode(text, with_bos) end
 
 --- The text of ids, always UTF-8. Raises for an id that is none.

@@ -15,7 +15,7 @@ static vise_tokenizer *check_tokenizer(lua_State *L, int arg) {
   return *slot;
 }
 
-/* What a file asks for and vise does not have is no mistake of the caller: not raised here. */
+/* What a file or a text asks for and vise does not have is no mistake of the caller: not raised. */
 static int refuse(lua_State *L, const vise_err *err) {
   if (err->code != VISE_EUNSUPPORTED) {
     return bind_fail(L, err);
@@ -68,7 +68,7 @@ static int tokenizer_encode(lua_State *L) {
   int32_t *ids;
   int64_t n;
   if (vise_tokenizer_encode(&ids, &n, t, text, bytes, with_bos, &err) != VISE_OK) {
-    return bind_fail(L, &err);
+    return refuse(L, &err);
   }
   const vise_status st = vise_tensor_create(slot, VISE_DTYPE_I32, 1, &n, &err);
   if (st == VISE_OK && n > 0) {

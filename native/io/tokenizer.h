@@ -47,7 +47,8 @@ void vise_tokenizer_free(vise_tokenizer *t); /* accepts NULL */
  * none
  *
  * Time O(bytes log bytes) at worst. Polls the cancel flag.
- * Errors: VISE_EFORMAT a regular expression that gives up; VISE_ENOMEM; VISE_ECANCELLED.
+ * Errors: VISE_EFORMAT a regular expression that gives up; VISE_EUNSUPPORTED the normalizer is NFC
+ *         and the text is not in that form; VISE_ENOMEM; VISE_ECANCELLED.
  */
 vise_status vise_tokenizer_encode(int32_t **ids_out,
                                   int64_t *n_out,

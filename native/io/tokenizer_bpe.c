@@ -11,6 +11,7 @@
 
 #include "core/mem.h"
 #include "core/parallel.h"
+#include "io/nfc.h"
 #include "io/utf8.h"
 
 #include <string.h>
@@ -188,6 +189,13 @@ static vise_status encode_part(encoding *e, const char *text, size_t n, vise_err
 static vise_status normalize_part(encoding *e, const char *text, size_t n, vise_err *err) {
   const vise_bpe *bpe = e->bpe;
   const size_t begin = e->text.count;
+  uint32_t code;
+  if (bpe->wants_nfc && !vise_nfc_holds(&code, text, n)) {
+    return vise_fail(err, VISE_EUNSUPPORTED,
+                     "encode: text has U+%04X where form NFC may compose it, expected text in form "
+                     "NFC already, which the tokenizer's normalizer would make",
+                     code);
+  }
   VISE_TRY(vise_bpe_rewrite(&e->text, bpe->normalizer, bpe->n_normalizer, text, n, err));
   return cut_out(e, &bpe->added_later, e->text.data + begin, e->text.count - begin, encode_part,
                  err);

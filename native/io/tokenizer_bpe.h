@@ -36,6 +36,7 @@ typedef struct vise_bpe {
   int32_t unknown;       /* -1: none */
   int strips;            /* leading spaces that decoding takes away, at most */
   bool is_byte_level, ignores_merges, has_byte_fallback, fuses_unknown, cuts_at_space;
+  bool wants_nfc; /* the normalizer is NFC: other text is refused */
 } vise_bpe;
 
 extern const struct vise_tokenizer_functions vise_bpe_functions;

@@ -76,6 +76,10 @@ static vise_status parse_normalizer(vise_bpe *bpe, const json_t *spec, vise_err 
     }
     return VISE_OK;
   }
+  if (is_type(spec, "NFC") && bpe->n_normalizer == 0) {
+    bpe->wants_nfc = true;
+    return VISE_OK;
+  }
   if (is_type(spec, "Prepend") || is_type(spec, "Replace")) {
     return add_rewrite(bpe->normalizer, &bpe->n_normalizer, "normalizer", spec, err);
   }

@@ -213,6 +213,25 @@ static void unknown_characters_are_fused_where_the_model_says_so(void **state) {
   vise_tokenizer_free(apart);
 }
 
+static void text_that_nfc_would_change_is_refused(void **state) {
+  (void)state;
+  json_t *spec = byte_level();
+  json_object_set_new(spec, "normalizer", parse("{\"type\": \"NFC\"}"));
+  vise_tokenizer *t = make(spec);
+  int32_t *ids;
+  int64_t n;
+  vise_err err;
+  assert_round(t, "\xC3\xA9", false, (int32_t[]){0xC3, 0xA9}, 2, "\xC3\xA9");
+
+  assert_int_equal(vise_tokenizer_encode(&ids, &n, t, "e\xCC\x81", 3, false, &err),
+                   VISE_EUNSUPPORTED);
+
+  assert_string_equal(err.msg,
+                      "encode: text has U+0301 where form NFC may compose it, expected text "
+                      "in form NFC already, which the tokenizer's normalizer would make");
+  vise_tokenizer_free(t);
+}
+
 /* ---- refusals ---- */
 
 static void refuse(const char *path, const char *value, vise_status code, const char *message) {
@@ -288,10 +307,11 @@ static void what_contradicts_itself_is_named(void **state) {
 static void a_regular_expression_that_explodes_gives_up(void **state) {
   (void)state;
   json_t *spec = byte_level();
-  json_object_set_new(spec, "pre_tokenizer",
-                      parse("{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\","
-                            " \"pattern\": {\"Regex\": \"(a+a+)+[bx]\"}, \"behavior\": \"Isolated\"},"
-                            " {\"type\": \"ByteLevel\", \"use_regex\": false}]}"));
+  json_object_set_new(
+      spec, "pre_tokenizer",
+      parse("{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\","
+            " \"pattern\": {\"Regex\": \"(a+a+)+[bx]\"}, \"behavior\": \"Isolated\"},"
+            " {\"type\": \"ByteLevel\", \"use_regex\": false}]}"));
   vise_tokenizer *t = make(spec);
   const char *text = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac";
   int32_t *ids;
@@ -437,6 +457,7 @@ int main(void) {
       cmocka_unit_test(characters_fall_back_to_bytes),
       cmocka_unit_test(a_bad_run_of_bytes_decodes_to_one_replacement_each),
       cmocka_unit_test(unknown_characters_are_fused_where_the_model_says_so),
+      cmocka_unit_test(text_that_nfc_would_change_is_refused),
       cmocka_unit_test(components_that_are_unknown_are_named),
       cmocka_unit_test(what_contradicts_itself_is_named),
       cmocka_unit_test(a_regular_expression_that_explodes_gives_up),

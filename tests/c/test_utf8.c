@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "io/nfc.h"
 #include "io/utf8.h"
 #include "support/test.h"
 
@@ -51,10 +52,41 @@ static void bad_parts_are_as_long_as_unicode_says(void **state) {
   }
 }
 
+/* From the tables of the Unicode standard: U+00E9 is e and U+0301 composed; U+0305 (class 230) must
+   follow U+031D (220); Devanagari's virama (9) composes with nothing; U+212B is replaced by U+00C5;
+   a final jamo composes with a syllable before it; U+3099 composes, U+FE0F does not. */
+static void form_c_is_told_from_other_text(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint32_t code; /* 0: in form C */
+  } cases[] = {
+      {"", 0},
+      {"plain, \xC3\xA9, \xE4\xB8\x80", 0},
+      {"e\xCC\x81", 0x301},
+      {"\xE0\xA4\x95\xE0\xA5\x8D\xE0\xA4\xB7", 0},
+      {"\xE2\x84\xAB", 0x212B},
+      {"\xEA\xB0\x80\xE1\x86\xA8", 0x11A8},
+      {"\xE3\x81\x8B\xE3\x82\x99", 0x3099},
+      {"\xE2\x9D\xA4\xEF\xB8\x8F", 0},
+      {"x\xCC\x9D\xCC\x85", 0},
+      {"x\xCC\x85\xCC\x9D", 0x31D},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    uint32_t code = 0;
+
+    const bool holds = vise_nfc_holds(&code, cases[i].text, strlen(cases[i].text));
+
+    assert_int_equal(holds, cases[i].code == 0);
+    assert_int_equal(code, cases[i].code);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_code_point_comes_back),
       cmocka_unit_test(bad_parts_are_as_long_as_unicode_says),
+      cmocka_unit_test(form_c_is_told_from_other_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,29 +26,32 @@ static double lanes_sum(double lanes[LANES]) {
   return lanes[0];
 }
 
-/* The block of x at i, its end filled with `fill`. */
-static inline const float *
-block_at(float copy[LANES], const float *x, int64_t i, int64_t n, float fill) {
-  if (n - i >= LANES) {
-    return x + i;
+/* The last, short block of x, its end filled with `fill`; its length, 0 where x ends with a block.
+ */
+static int64_t tail_of(float tail[LANES], const float *x, int64_t n, float fill) {
+  const int64_t whole = n - n % LANES;
+  for (int64_t l = 0; l < LANES; l++) {
+    tail[l] = whole + l < n ? x[whole + l] : fill;
   }
-  for (int l = 0; l < LANES; l++) {
-    copy[l] = i + l < n ? x[i + l] : fill;
+  return n > whole ? LANES : 0;
+}
+
+/* n is a multiple of LANES, here and in the other functions over blocks. */
+static void max_blocks(float lanes[restrict LANES], const float *restrict x, int64_t n) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+    }
   }
-  return copy;
 }
 
 static float row_max(const float *x, int64_t n) {
-  float lanes[LANES], copy[LANES];
+  float lanes[LANES], tail[LANES];
   for (int l = 0; l < LANES; l++) {
     lanes[l] = -INFINITY;
   }
-  for (int64_t i = 0; i < n; i += LANES) {
-    const float *b = block_at(copy, x, i, n, -INFINITY);
-    for (int l = 0; l < LANES; l++) {
-      lanes[l] = b[l] > lanes[l] ? b[l] : lanes[l];
-    }
-  }
+  max_blocks(lanes, x, n - n % LANES);
+  max_blocks(lanes, tail, tail_of(tail, x, n, -INFINITY));
   float greatest = lanes[0];
   for (int l = 1; l < LANES; l++) {
     greatest = lanes[l] > greatest ? lanes[l] : greatest;
@@ -56,18 +59,24 @@ static float row_max(const float *x, int64_t n) {
   return greatest;
 }
 
-static double row_sum_exp(const float *x, int64_t n, float shift) {
-  double lanes[LANES] = {0};
-  float copy[LANES], e[LANES];
+static void
+sum_exp_blocks(double lanes[restrict LANES], const float *restrict x, int64_t n, float shift) {
   for (int64_t i = 0; i < n; i += LANES) {
-    const float *b = block_at(copy, x, i, n, -INFINITY); /* e^-infinity adds 0 */
+    float e[LANES];
     for (int l = 0; l < LANES; l++) {
-      e[l] = exp_body(b[l] - shift);
+      e[l] = exp_body(x[i + l] - shift);
     }
     for (int l = 0; l < LANES; l++) {
       lanes[l] += (double)e[l];
     }
   }
+}
+
+static double row_sum_exp(const float *x, int64_t n, float shift) {
+  double lanes[LANES] = {0};
+  float tail[LANES];
+  sum_exp_blocks(lanes, x, n - n % LANES, shift);
+  sum_exp_blocks(lanes, tail, tail_of(tail, x, n, -INFINITY), shift); /* e^-infinity adds 0 */
   return lanes_sum(lanes);
 }
 
@@ -98,23 +107,34 @@ static inline float kl_term(float a, float b, float scale_p, float scale_q, floa
   return term;
 }
 
-static double
-row_kl(const vise_softmax_row *p, const vise_softmax_row *q, int64_t n, float log_ratio) {
-  double lanes[LANES] = {0};
-  float copy_p[LANES], copy_q[LANES], term[LANES];
+static void kl_blocks(double lanes[restrict LANES],
+                      const vise_softmax_row *p,
+                      const vise_softmax_row *q,
+                      int64_t n,
+                      float log_ratio) {
+  const float *restrict xp = p->x, *restrict xq = q->x;
   const float shift_p = p->shift, shift_q = q->shift, scale_p = p->scale, scale_q = q->scale;
   for (int64_t i = 0; i < n; i += LANES) {
-    const float *bp = block_at(copy_p, p->x, i, n, shift_p);
-    const float *bq = block_at(copy_q, q->x, i, n, shift_q);
+    float term[LANES];
     for (int l = 0; l < LANES; l++) {
-      term[l] = kl_term(bp[l] - shift_p, bq[l] - shift_q, scale_p, scale_q, log_ratio);
-    }
-    for (int64_t l = n - i; l < LANES; l++) {
-      term[l] = 0.0f;
+      term[l] = kl_term(xp[i + l] - shift_p, xq[i + l] - shift_q, scale_p, scale_q, log_ratio);
     }
     for (int l = 0; l < LANES; l++) {
       lanes[l] += (double)term[l];
     }
+  }
+}
+
+static double
+row_kl(const vise_softmax_row *p, const vise_softmax_row *q, int64_t n, float log_ratio) {
+  double lanes[LANES] = {0}, last[LANES] = {0};
+  float tail_p[LANES], tail_q[LANES];
+  const vise_softmax_row end_p = {tail_p, p->shift, p->scale}, end_q = {tail_q, q->shift, q->scale};
+  kl_blocks(lanes, p, q, n - n % LANES, log_ratio);
+  tail_of(tail_p, p->x, n, p->shift);
+  kl_blocks(last, &end_p, &end_q, tail_of(tail_q, q->x, n, q->shift), log_ratio);
+  for (int64_t l = 0; l < n % LANES; l++) {
+    lanes[l] += last[l];
   }
   return lanes_sum(lanes);
 }

@@ -129,6 +129,25 @@ function TestCommands:test_every_recipe_of_the_house_is_sound()
   end
 end
 
+function TestCommands:test_the_document_of_commands_has_the_form_of_each()
+  local document = native.file.read("share/doc/commands.md"):gsub("\\|", "|")
+  local list = program.run({ "help" })
+  for name in list:gmatch("\n  (%l+) +%l") do
+    local form = program.run({ name, "--help" }):match("Usage: ([^\n]*)")
+    lu.assertStrContains(document, "`" .. form .. "`")
+  end
+end
+
+function TestCommands:test_the_recipe_of_the_document_runs()
+  local subject, folder = program.subject(), program.folder()
+  local text = native.file.read("share/doc/recipes.md"):match("```lua\n(.-)```")
+  assert(native.file.replace(folder .. "/mine.lua", text))
+  local result = program.json({ "run", folder .. "/mine.lua", "model=" .. subject.model,
+    "text=" .. subject.text, "bits=2", "--json", "--out", folder .. "/mine" })
+
+  lu.assertEquals(result.rows[1].name, "small")
+end
+
 function TestCommands:test_doctor_warns_of_a_pinned_openblas()
   local report = program.json({ "doctor", "--json" }, { OPENBLAS_CORETYPE = "Haswell" })
 

@@ -62,6 +62,7 @@ function TestRuns:test_rows_have_the_promised_keys_and_the_bytes_on_disk()
   lu.assertNil(result.rows[1].kl)
   lu.assertIsNumber(result.rows[2].kl_se)
   lu.assertIsNumber(result.rows[2].top1)
+  lu.assertEquals(result.rows[2].bits_per_weight, result.artifact.bits_per_weight)
   lu.assertEquals(result.rows[2].bytes, native.file.stat(result.run .. "/model.vise").bytes)
 end
 

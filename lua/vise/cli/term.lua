@@ -25,9 +25,10 @@ function M.write_json(value)
   M.write(native.json.encode(value) .. "\n")
 end
 
---- A line for the person at the terminal.
+--- A line for the person at the terminal, after the results written so far.
 ---@param line string
 function M.say(line)
+  io.stdout:flush()
   io.stderr:write(line, "\n")
 end
 

@@ -46,6 +46,6 @@ return {
   options = { options.text, options.protocol, options.against, options.json, options.quiet },
   details = [[
 Errors after ± are standard errors, clustered by document or window. `stored` is the size of the
-file or files on disk; bits/weight is computed from the packed parts of the weights.]],
+file or files on disk; bits/weight is that times 8 / parameters.]],
   run = H.run,
 }

@@ -135,6 +135,9 @@ int main(int argc, char **argv) {
   int code = 1;
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
     code = (int)lua_tointeger(L, -1);
+    if (code == 128 + SIGINT && last_interrupt != 0) {
+      code = 128 + last_interrupt; /* Lua knows that there was a signal, not which */
+    }
   } else if (vise_cancelled()) {
     fputs("vise: interrupted\n", stderr);
     code = 128 + last_interrupt;

@@ -53,6 +53,15 @@ function TestDescribe:test_a_recipe_that_does_not_load_is_refused()
   lu.assertEquals(code, "format")
 end
 
+function TestDescribe:test_a_recipe_that_never_ends_loading_is_ended()
+  local begin = native.core.clock()
+  local description, message = run.describe(recipe("while true do pcall(error) end"))
+
+  lu.assertNil(description)
+  lu.assertEquals(message, "r.lua: not loaded after 5 s, expected a file that only declares")
+  lu.assertTrue(native.core.clock() - begin < 10)
+end
+
 TestResolve = {}
 
 TestResolve.rows = {

@@ -30,9 +30,12 @@ function M.main()
 end
 
 H.actions = {}
+H.describe_seconds = 5
 
 function H.actions.describe(request)
+  H.limit_time(request.path)
   local made, message, code = recipe.load(request.text, request.path)
+  debug.sethook()
   if made == nil then
     return nil, message, code
   end
@@ -63,6 +66,19 @@ function H.actions.run(request)
   end
   this:finish()
   return H.emit({ event = "end", peak_memory_bytes = native.core.peak_rss() })
+end
+
+--- End the process when loading takes too long. Exit, not an error: a recipe could catch that.
+function H.limit_time(path)
+  local stop = native.core.clock() + H.describe_seconds
+  debug.sethook(function()
+    if native.core.clock() > stop then
+      local message = "%s: not loaded after %d s, expected a file that only declares"
+      message = message:format(path, H.describe_seconds)
+      H.emit({ event = "failure", message = message, code = "format" })
+      os.exit(1)
+    end
+  end, "", 1000000)
 end
 
 --- A plain copy of a frozen table.

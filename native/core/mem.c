@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A block is a 64-byte header that holds its size, then the caller's bytes. The header keeps the
- * caller's pointer aligned to a cache line and lets free and resize count without being told.
+ * A block is a 64-byte header, aligned to a cache line, then the caller's bytes. The header holds
+ * their number, so that free and resize count without being told, and what malloc gave: glibc's
+ * aligned_alloc does not reuse the freed blocks of its own size, plain malloc does.
  */
 #include "core/mem.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 enum { HEADER = 64 };
 
 static atomic_long fail_after = -1;
 static atomic_size_t live_blocks = 0, live_bytes = 0, peak_bytes = 0;
+
+/*
+ * glibc learns from freed blocks of up to 32 MiB to keep such memory for later, 64 MiB of it. Here
+ * that is a model's largest matrices, and the peak is promised: 8 MiB and more go back at once,
+ * less is used again without touching fresh pages.
+ */
+static void limit_kept_memory(void) {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
+}
 
 void vise_mem_fail_after(long n) {
   fail_after = n;
@@ -30,22 +47,29 @@ size_t vise_mem_peak_bytes(void) {
   return peak_bytes;
 }
 
-static size_t *size_of(void *p) {
-  return (size_t *)(void *)((char *)p - HEADER);
+typedef struct header {
+  size_t bytes; /* the caller's */
+  void *start;  /* of the block, as malloc gave it */
+} header;
+
+static header *header_of(void *p) {
+  return (header *)(void *)((char *)p - HEADER);
 }
 
 vise_status vise_mem_alloc(void **out, size_t bytes, vise_err *err) {
+  static once_flag once = ONCE_FLAG_INIT;
+  call_once(&once, limit_kept_memory);
   *out = NULL;
   if (fail_after >= 0 && fail_after-- == 0) {
     return vise_fail(err, VISE_ENOMEM, "out of memory allocating %zu bytes (injected)", bytes);
   }
-  const size_t padded = ((bytes + 63u) & ~(size_t)63u) + HEADER;
-  char *block = padded < bytes ? NULL : aligned_alloc(64, padded);
-  if (block == NULL) {
+  const size_t padded = bytes + HEADER + 63u;
+  char *start = padded < bytes ? NULL : malloc(padded);
+  if (start == NULL) {
     return vise_fail(err, VISE_ENOMEM, "out of memory allocating %zu bytes", bytes);
   }
-  *out = block + HEADER;
-  *size_of(*out) = bytes;
+  *out = (void *)(((uintptr_t)start + HEADER + 63u) & ~(uintptr_t)63u);
+  *header_of(*out) = (header){bytes, start};
   live_blocks++;
   const size_t now = atomic_fetch_add(&live_bytes, bytes) + bytes;
   size_t peak = peak_bytes;
@@ -74,7 +98,7 @@ vise_status vise_mem_resize(void **inout, size_t bytes, vise_err *err) {
   void *grown;
   VISE_TRY(vise_mem_alloc(&grown, bytes, err));
   if (*inout != NULL) {
-    const size_t old = *size_of(*inout);
+    const size_t old = header_of(*inout)->bytes;
     memcpy(grown, *inout, old < bytes ? old : bytes);
     vise_mem_free(*inout);
   }
@@ -95,7 +119,7 @@ vise_status vise_mem_strdup(char **out, const char *s, size_t n, vise_err *err) 
 void vise_mem_free(void *p) {
   if (p != NULL) {
     live_blocks--;
-    live_bytes -= *size_of(p);
-    free((char *)p - HEADER);
+    live_bytes -= header_of(p)->bytes;
+    free(header_of(p)->start);
   }
 }

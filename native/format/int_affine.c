@@ -113,8 +113,9 @@ static void round_scales(void *stored_out, float *inout, int64_t n, vise_intq_sc
   const vise_convert_kernels *convert = vise_convert();
   const float largest = type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
   for (int64_t i = 0; i < n; i++) {
-    const float cut = inout[i] < largest ? inout[i] : largest;
-    inout[i] = cut > -largest ? cut : -largest;
+    const float below = inout[i] < largest ? inout[i] : largest;
+    const float cut = below > -largest ? below : -largest;
+    inout[i] = fabsf(cut) >= SMALLEST ? cut : 0.0f;
   }
   switch (type) {
   case VISE_INTQ_F16:
@@ -127,16 +128,13 @@ static void round_scales(void *stored_out, float *inout, int64_t n, vise_intq_sc
     break;
   case VISE_INTQ_F32: memcpy(stored_out, inout, (size_t)n * sizeof(float));
   }
-  for (int64_t i = 0; i < n; i++) {
-    if (!(fabsf(inout[i]) >= SMALLEST)) {
-      inout[i] = 0.0f;
-      memset((char *)stored_out + i * scale_bytes(type), 0, (size_t)scale_bytes(type));
-    }
-  }
 }
 
 static float reciprocal(float scale) {
-  return scale == 0.0f ? 0.0f : 1.0f / scale;
+  const float divisor =
+      scale == 0.0f ? 1.0f : scale; /* so that the loop over groups has no branch */
+  const float r = 1.0f / divisor;
+  return scale == 0.0f ? 0.0f : r;
 }
 
 /* The plain scale of each group, not yet rounded. */
@@ -154,11 +152,7 @@ plain_scales(float *out, const float *low, const float *high, int64_t n, const l
   }
 }
 
-static int plain_zero(float low, float r, const layout *a) {
-  const int top = (1 << a->bits) - 1;
-  if (a->is_symmetric) {
-    return 1 << (a->bits - 1);
-  }
+static int plain_zero(float low, float r, int top) {
   const float z = rintf(-low * r);
   return z < (float)top ? (int)z : top;
 }
@@ -284,7 +278,13 @@ static void choose_plain(const layout *a, const work *b, void *scales_out, int64
   round_scales(scales_out, b->scale, n, a->type);
   for (int64_t i = 0; i < n; i++) {
     b->r[i] = reciprocal(b->scale[i]);
-    b->zeros[i] = (uint8_t)plain_zero(b->low[i], b->r[i], a);
+  }
+  if (a->is_symmetric) {
+    memset(b->zeros, 1 << (a->bits - 1), (size_t)n);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    b->zeros[i] = (uint8_t)plain_zero(b->low[i], b->r[i], (1 << a->bits) - 1);
   }
 }
 

@@ -43,14 +43,17 @@ static void f16_encode(uint16_t *out, const float *x, int64_t n) {
   }
 }
 
+/* Greatest magnitude as an integer: NaN and infinity are all that reach 0x7f800000. */
 static int has_nonfinite(const float *x, int64_t n) {
-  const __m256i mask = _mm256_set1_epi32(0x7f800000);
-  __m256i bad = _mm256_setzero_si256();
+  const __m256i mask = _mm256_set1_epi32(0x7fffffff);
+  __m256i a = _mm256_setzero_si256(), b = a;
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const __m256i u = _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
-    bad = _mm256_or_si256(bad, _mm256_cmpeq_epi32(_mm256_and_si256(u, mask), mask));
+  for (; i + 16 <= n; i += 16) {
+    const __m256i *p = (const __m256i *)(const void *)(x + i);
+    a = _mm256_max_epi32(a, _mm256_and_si256(_mm256_loadu_si256(p), mask));
+    b = _mm256_max_epi32(b, _mm256_and_si256(_mm256_loadu_si256(p + 1), mask));
   }
+  const __m256i bad = _mm256_cmpgt_epi32(_mm256_max_epi32(a, b), _mm256_set1_epi32(0x7f7fffff));
   int found = _mm256_movemask_epi8(bad) != 0;
   for (; i < n; i++) {
     found |= !(x[i] - x[i] == 0.0f);

@@ -200,7 +200,7 @@ static vise_status quant_load(vise_weight **out, const vise_tree *t, vise_err *e
 
 /* ---- quantize ---- */
 
-enum { CHUNK_WEIGHTS = 1 << 17 };
+enum { CHUNK_WEIGHTS = 1 << 18 };
 
 typedef struct job {
   const vise_weight *w;
@@ -213,14 +213,22 @@ typedef struct job {
   atomic_bool has_nonfinite;
 } job;
 
-/* Mapped pages of rows [begin, end) of a dense weight are not needed again. */
+/*
+ * Mapped pages of rows [begin, end) of a dense weight are not needed again. Reading one page maps
+ * its neighbours in the file too, up to AROUND bytes, whoever let go of them before: so a chunk
+ * clears its surroundings as well, and at worst another thread reads a page again.
+ */
 static void drop_rows(const vise_weight *w, int64_t begin, int64_t end) {
+  enum { AROUND = 1 << 20 };
   vise_tensor *t = vise_weight_dense_tensor(w);
-  if (t != NULL && vise_tensor_is_mapped(t)) {
-    const size_t row = (size_t)w->k * vise_dtype_bytes(vise_tensor_dtype(t));
-    vise_file_drop_pages((const char *)vise_tensor_data(t) + (size_t)begin * row,
-                         (size_t)(end - begin) * row);
+  if (t == NULL || !vise_tensor_is_mapped(t)) {
+    return;
   }
+  const size_t row = (size_t)w->k * vise_dtype_bytes(vise_tensor_dtype(t));
+  const size_t bytes = (size_t)w->m * row, first = (size_t)begin * row, last = (size_t)end * row;
+  const size_t from = first > AROUND ? first - AROUND : 0;
+  const size_t to = bytes - last > AROUND ? last + AROUND : bytes;
+  vise_file_drop_pages((const char *)vise_tensor_data(t) + from, to - from);
 }
 
 static void quantize_rows(void *arg, int64_t begin, int64_t end, int worker) {
@@ -275,7 +283,6 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   a.scratch = scratch;
   const vise_status st = vise_parallel_for(w->m, grain, quantize_rows, &a, err);
   vise_mem_free(scratch);
-  drop_rows(w, 0, w->m); /* reading one page brings its neighbours, dropped or not */
   VISE_TRY(st);
   if (a.has_nonfinite) {
     VISE_TRY(vise_weight_check_finite(w, err));

@@ -1,4 +1,4 @@
---- Every variant of the llama architecture on a tiny random model, against a slow forward pass in f64.
+--- Every variant of the llama architecture on a tiny random model, against a slow pass in f64.
 local lu = require("luaunit")
 local model = require("vise.model")
 local naive = require("support.naive_llama")
@@ -9,8 +9,8 @@ TestArch = {}
 
 local H = {}
 
--- Logits of the tiny models are a few units; f32 sums of up to 172 terms through two layers leave errors
--- of some 1e-6, which a wrong formula (1e-2 and more) exceeds by far.
+-- Logits of the tiny models are a few units; f32 sums of up to 172 terms through two layers leave
+-- errors of some 1e-6, which a wrong formula (1e-2 and more) exceeds by far.
 H.TOLERANCE = 5e-5
 H.IDS = {}
 for i = 1, 40 do

@@ -16,8 +16,8 @@ local H = {}
 ---@field temperature? number 0 (the default) takes the likeliest token each time
 ---@field top_k? integer choose among so many; 0 (the default): all
 ---@field top_p? number choose among the likeliest that together have this probability; 1: all
----@field on_token? fun(piece: string, id: integer) for each token; `piece` may be empty until a
---- character is whole
+---@field on_token? fun(piece: string, id?: integer) for each token; `piece` may be empty until a
+--- character is whole, and one that never was comes at the end, without an id
 
 --- See vise.Model:generate. The same seed and options give the same text.
 ---@param model vise.Model
@@ -73,7 +73,7 @@ function H.generate(model, prompt, options)
   end
   local rest = text:finish(ids)
   if rest ~= "" then
-    options.on_token(rest, ids[#ids])
+    options.on_token(rest)
   end
   for _, cache in ipairs(caches) do
     cache:close()
@@ -119,44 +119,54 @@ function H.ends(model)
 end
 
 --- New text as tokens come. Pieces depend on their neighbours (a leading space, the bytes of one
---- character), so the last tokens are decoded with and without the new ones and the difference is
---- given, held back while its last character may be unfinished.
+--- character), so a window of the last tokens is decoded and what is new in it given. A character
+--- that is not whole shows as up to three U+FFFD at the end: they wait.
 function H.text(tokenizer, ids)
-  return setmetatable({
-    _tokenizer = tokenizer,
-    _from = math.max(1, #ids - 3), -- decoding begins here ...
-    _given = #ids, -- ... and the text up to this token has been given
-    _pieces = {},
-  }, H.Text)
+  local text = setmetatable({ _tokenizer = tokenizer, _pieces = {} }, H.Text)
+  text:_begin_at(math.max(1, #ids - 3), ids)
+  return text
 end
 
 H.Text = {}
 H.Text.__index = H.Text
+H.WINDOW = 24 -- tokens
 
 function H.Text:add(ids)
-  local text = self:_new(ids)
-  local is_open = text:sub(-3) == "\u{FFFD}" and #ids - self._given < 4 -- bytes of one character
-  return is_open and "" or self:_give(text, ids)
+  local all = self:_decode(ids)
+  local whole = all
+  for _ = 1, 3 do
+    whole = whole:gsub("\u{FFFD}$", "")
+  end
+  local piece = self:_give(whole)
+  if #ids - self._from > H.WINDOW and #whole == #all then
+    self:_begin_at(#ids - 2, ids)
+  end
+  return piece
 end
 
 function H.Text:finish(ids)
-  return self:_give(self:_new(ids), ids)
+  return self:_give(self:_decode(ids))
 end
 
 function H.Text:all()
   return table.concat(self._pieces)
 end
 
-function H.Text:_new(ids)
-  local before = self._tokenizer:decode({ table.unpack(ids, self._from, self._given) })
-  return self._tokenizer:decode({ table.unpack(ids, self._from) }):sub(#before + 1)
+--- Decode from token `first` on from now; everything up to here has been given.
+function H.Text:_begin_at(first, ids)
+  self._from = first
+  self._given = #self:_decode(ids)
 end
 
-function H.Text:_give(text, ids)
-  self._from = math.max(self._from, self._given - 2)
-  self._given = #ids
-  self._pieces[#self._pieces + 1] = text
-  return text
+function H.Text:_decode(ids)
+  return self._tokenizer:decode({ table.unpack(ids, self._from) })
+end
+
+function H.Text:_give(text)
+  local piece = text:sub(self._given + 1)
+  self._given = math.max(self._given, #text)
+  self._pieces[#self._pieces + 1] = piece
+  return piece
 end
 
 H.rows = {

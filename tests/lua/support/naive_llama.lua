@@ -1,6 +1,6 @@
 --- The llama forward pass the slow way: Lua numbers (f64), one token after the other.
--- Written from the definitions of the papers and of Hugging Face's configs, to judge the fast one by.
--- The rotary frequencies of each variant are formulas of their own here, with Lua's math.
+-- Written from the definitions of the papers and of Hugging Face's configs, to judge the fast one
+-- by. The rotary frequencies of each variant are formulas of their own here, with Lua's math.
 local native = require("vise.native")
 
 local M = {}
@@ -173,7 +173,7 @@ function H.sum(a, b)
   return out
 end
 
---- A function that gives a tensor by its name in the files as a table or a table of rows; nil if absent.
+--- A function that gives a tensor, by its name in the files, as a table or a table of rows, or nil.
 function H.reader(folder)
   local found = {}
   for _, name in ipairs(assert(native.file.list(folder))) do

@@ -29,7 +29,7 @@ static const char *type_of(const json_t *spec) {
 }
 
 static vise_status unsupported(vise_err *err, const char *what) {
-  return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: pre_tokenizer %s is unsupported", what);
+  return vise_fail(err, VISE_EUNSUPPORTED, "pre_tokenizer %s is unsupported", what);
 }
 
 static vise_status
@@ -50,8 +50,8 @@ add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err)
     PCRE2_UCHAR reason[128];
     pcre2_get_error_message(code, reason, sizeof reason);
     return vise_fail(err, VISE_EFORMAT,
-                     "tokenizer.json: pre_tokenizer Split: regular expression, character %zu: %s",
-                     at, (const char *)reason);
+                     "pre_tokenizer Split: regular expression, character %zu: %s", at,
+                     (const char *)reason);
   }
   /* Where the system forbids it the interpreter does the same, slower. */
   (void)pcre2_jit_compile(step, PCRE2_JIT_COMPLETE);
@@ -100,11 +100,10 @@ static vise_status add_steps(vise_pretokenizer *p, const json_t *spec, vise_err 
     }
     return VISE_OK;
   }
-  return vise_fail(
-      err, VISE_EUNSUPPORTED,
-      "tokenizer.json: pre_tokenizer '%.40s' is unsupported, expected ByteLevel, Split "
-      "or a Sequence of them",
-      type);
+  return vise_fail(err, VISE_EUNSUPPORTED,
+                   "pre_tokenizer '%.40s' is unsupported, expected ByteLevel, Split "
+                   "or a Sequence of them",
+                   type);
 }
 
 vise_status vise_pretokenizer_create(vise_pretokenizer **out, const json_t *spec, vise_err *err) {
@@ -177,14 +176,14 @@ static vise_status split_from(const splitting *s, int step, size_t at, size_t n,
       PCRE2_UCHAR reason[128];
       pcre2_get_error_message(rc, reason, sizeof reason);
       return vise_fail(err, VISE_EFORMAT,
-                       "tokenizer.json: pre_tokenizer gave up at byte %zu of the text: %s",
-                       at + from, (const char *)reason);
+                       "encode: pre_tokenizer gave up at byte %zu of the text: %s", at + from,
+                       (const char *)reason);
     }
     const PCRE2_SIZE *range = pcre2_get_ovector_pointer(s->found[step]);
     const size_t begin = range[0], end = range[1];
     if (begin < done || end < begin) { /* \K can move the begin of a match anywhere */
       return vise_fail(err, VISE_EUNSUPPORTED,
-                       "tokenizer.json: pre_tokenizer's regular expression resets its match");
+                       "pre_tokenizer's regular expression resets its match");
     }
     VISE_TRY(hand_on(s, step, at + done, at + begin, err));
     VISE_TRY(hand_on(s, step, at + begin, at + end, err));

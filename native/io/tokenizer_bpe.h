@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * io/tokenizer_bpe.h -- the BPE tokenizer of a tokenizer.json, between the file that reads it
- * (tokenizer_json.c) and the file that runs it (tokenizer_bpe.c).
+ * (tokenizer_json.c), the file that says what its symbols stand for (tokenizer_bpe_symbols.c) and
+ * the file that runs it (tokenizer_bpe.c).
  */
 #ifndef VISE_IO_TOKENIZER_BPE_H
 #define VISE_IO_TOKENIZER_BPE_H
@@ -40,6 +41,15 @@ typedef struct vise_bpe {
 } vise_bpe;
 
 extern const struct vise_tokenizer_functions vise_bpe_functions;
+
+/*
+ * With the pieces in place: fill `decoded`, `vocabulary` and `byte_ids` of a byte-level model; or
+ * those of byte fallback, or else the unknown token, of a model of characters.
+ * Errors: VISE_EFORMAT a byte or an unknown character that no token stands for; VISE_ENOMEM.
+ */
+vise_status vise_bpe_index_bytes(vise_bpe *bpe, vise_err *err) VISE_MUST_USE;
+vise_status
+vise_bpe_index_characters(vise_bpe *bpe, vise_piece unknown, vise_err *err) VISE_MUST_USE;
 
 /* Append [text, text + n) after the rewriting steps to `out`. */
 vise_status vise_bpe_rewrite(vise_text *out,

@@ -8,9 +8,7 @@
 #include "core/mem.h"
 #include "io/json.h"
 #include "io/tokenizer_bpe.h"
-#include "io/utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *text_of(const json_t *object, const char *key) {
@@ -33,7 +31,7 @@ static vise_piece piece_of(const json_t *string) {
 
 static vise_status unsupported(vise_err *err, const char *component, const json_t *spec) {
   const char *type = text_of(spec, "type");
-  return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: %s '%.40s' is unsupported", component,
+  return vise_fail(err, VISE_EUNSUPPORTED, "%s '%.40s' is unsupported", component,
                    type == NULL ? "?" : type);
 }
 
@@ -42,13 +40,13 @@ static vise_status unsupported(vise_err *err, const char *component, const json_
 static vise_status
 add_rewrite(vise_rewrite *steps, int *n, const char *component, const json_t *spec, vise_err *err) {
   if (*n == VISE_BPE_REWRITES_MAX) {
-    return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: %s with more than %d steps",
-                     component, VISE_BPE_REWRITES_MAX);
+    return vise_fail(err, VISE_EUNSUPPORTED, "%s with more than %d steps", component,
+                     VISE_BPE_REWRITES_MAX);
   }
   if (is_type(spec, "Prepend")) {
     const json_t *prepend = json_object_get(spec, "prepend");
     if (!json_is_string(prepend)) {
-      return vise_fail(err, VISE_EFORMAT, "tokenizer.json: Prepend without its text");
+      return vise_fail(err, VISE_EFORMAT, "Prepend without its text");
     }
     steps[(*n)++] = (vise_rewrite){.to = piece_of(prepend)};
     return VISE_OK;
@@ -56,8 +54,7 @@ add_rewrite(vise_rewrite *steps, int *n, const char *component, const json_t *sp
   const json_t *from = json_object_get(json_object_get(spec, "pattern"), "String");
   const json_t *to = json_object_get(spec, "content");
   if (is_absent(from) || !json_is_string(to)) {
-    return vise_fail(err, VISE_EUNSUPPORTED,
-                     "tokenizer.json: %s 'Replace' other than of a string is unsupported",
+    return vise_fail(err, VISE_EUNSUPPORTED, "%s 'Replace' other than of a string is unsupported",
                      component);
   }
   steps[(*n)++] = (vise_rewrite){.from = piece_of(from), .to = piece_of(to)};
@@ -117,7 +114,7 @@ static vise_status parse_decoder_steps(vise_bpe *bpe, const json_t *steps, vise_
   }
   if (!has_fuse || has_bytes != bpe->has_byte_fallback) {
     return vise_fail(err, VISE_EUNSUPPORTED,
-                     "tokenizer.json: decoder without 'Fuse', or whose ByteFallback is not the "
+                     "decoder without 'Fuse', or whose ByteFallback is not the "
                      "model's, is unsupported");
   }
   return VISE_OK;
@@ -138,7 +135,7 @@ static vise_status parse_decoder(vise_bpe *bpe, const json_t *spec, vise_err *er
 static vise_status check_options(vise_bpe *bpe, const json_t *model, vise_err *err) {
   const json_t *type = json_object_get(model, "type");
   if (!json_is_object(model)) {
-    return vise_fail(err, VISE_EFORMAT, "tokenizer.json: has no model");
+    return vise_fail(err, VISE_EFORMAT, "has no model");
   }
   if (type != NULL && !is_type(model, "BPE")) {
     return unsupported(err, "model", model);
@@ -146,13 +143,12 @@ static vise_status check_options(vise_bpe *bpe, const json_t *model, vise_err *e
   static const char *const refused[] = {"continuing_subword_prefix", "end_of_word_suffix"};
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     if (!is_absent(json_object_get(model, refused[i]))) {
-      return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: model's %s is unsupported",
-                       refused[i]);
+      return vise_fail(err, VISE_EUNSUPPORTED, "model's %s is unsupported", refused[i]);
     }
   }
   const json_t *dropout = json_object_get(model, "dropout");
   if (!is_absent(dropout) && json_number_value(dropout) != 0) {
-    return vise_fail(err, VISE_EUNSUPPORTED, "tokenizer.json: model's dropout is unsupported");
+    return vise_fail(err, VISE_EUNSUPPORTED, "model's dropout is unsupported");
   }
   bpe->ignores_merges = json_is_true(json_object_get(model, "ignore_merges"));
   bpe->fuses_unknown = json_is_true(json_object_get(model, "fuse_unk"));
@@ -171,8 +167,7 @@ static vise_status size_pieces(vise_bpe *bpe, json_t *vocab, const json_t *added
   json_object_foreach(vocab, text, id) {
     const int64_t v = json_integer_value(id);
     if (!json_is_integer(id) || v < 0 || v >= limit) {
-      return vise_fail(err, VISE_EFORMAT,
-                       "tokenizer.json: id of '%.64s' is no integer in [0, %lld)", text,
+      return vise_fail(err, VISE_EFORMAT, "id of '%.64s' is no integer in [0, %lld)", text,
                        (long long)limit);
     }
     last = v > last ? v : last;
@@ -184,14 +179,13 @@ static vise_status size_pieces(vise_bpe *bpe, json_t *vocab, const json_t *added
     const int64_t v = json_integer_value(value);
     if (!json_is_integer(value) || v < 0 || v >= limit ||
         is_absent(json_object_get(token, "content"))) {
-      return vise_fail(err, VISE_EFORMAT,
-                       "tokenizer.json: added token %zu has no content or no id in [0, %lld)", i,
+      return vise_fail(err, VISE_EFORMAT, "added token %zu has no content or no id in [0, %lld)", i,
                        (long long)limit);
     }
     last = v > last ? v : last;
   }
   if (json_object_size(vocab) == 0) {
-    return vise_fail(err, VISE_EFORMAT, "tokenizer.json: model has no vocabulary");
+    return vise_fail(err, VISE_EFORMAT, "model has no vocabulary");
   }
   void *pieces;
   VISE_TRY(vise_mem_zalloc(&pieces, (size_t)(last + 1) * sizeof *bpe->base.pieces, err));
@@ -203,8 +197,8 @@ static vise_status size_pieces(vise_bpe *bpe, json_t *vocab, const json_t *added
 static vise_status set_piece(vise_bpe *bpe, int64_t id, vise_piece p, vise_err *err) {
   const vise_piece *old = &bpe->base.pieces[id];
   if (old->text != NULL && (old->bytes != p.bytes || memcmp(old->text, p.text, p.bytes) != 0)) {
-    return vise_fail(err, VISE_EFORMAT, "tokenizer.json: id %lld is both '%.64s' and '%.64s'",
-                     (long long)id, old->text, p.text);
+    return vise_fail(err, VISE_EFORMAT, "id %lld is both '%.64s' and '%.64s'", (long long)id,
+                     old->text, p.text);
   }
   bpe->base.pieces[id] = p;
   return VISE_OK;
@@ -219,8 +213,8 @@ index_vocabulary(vise_bpe *bpe, vise_piece_map *by_text, json_t *vocab, vise_err
     const int64_t v = json_integer_value(id);
     const vise_piece p = {text, strlen(text)};
     if (bpe->base.pieces[v].text != NULL) {
-      return vise_fail(err, VISE_EFORMAT, "tokenizer.json: id %lld is both '%.64s' and '%.64s'",
-                       (long long)v, bpe->base.pieces[v].text, text);
+      return vise_fail(err, VISE_EFORMAT, "id %lld is both '%.64s' and '%.64s'", (long long)v,
+                       bpe->base.pieces[v].text, text);
     }
     VISE_TRY(set_piece(bpe, v, p, err));
     vise_piece_map_add(by_text, p.text, p.bytes, (int32_t)v); /* keys of an object are distinct */
@@ -255,7 +249,7 @@ read_merges(vise_bpe *bpe, const vise_piece_map *by_text, const json_t *merges, 
   json_array_foreach(merges, i, merge) {
     vise_piece a, b;
     if (!sides_of(merge, &a, &b)) {
-      st = vise_fail(err, VISE_EFORMAT, "tokenizer.json: merge %zu is no pair of tokens", i);
+      st = vise_fail(err, VISE_EFORMAT, "merge %zu is no pair of tokens", i);
       break;
     }
     joined.count = 0;
@@ -269,7 +263,7 @@ read_merges(vise_bpe *bpe, const vise_piece_map *by_text, const json_t *merges, 
         joined.count == 0 ? -1 : vise_piece_map_find(by_text, joined.data, joined.count);
     if (left < 0 || right < 0 || merged < 0) {
       st = vise_fail(err, VISE_EFORMAT,
-                     "tokenizer.json: merge %zu: '%.*s' and '%.*s' and what they make are not all "
+                     "merge %zu: '%.*s' and '%.*s' and what they make are not all "
                      "in the vocabulary",
                      i, a.bytes < 64 ? (int)a.bytes : 64, a.text, b.bytes < 64 ? (int)b.bytes : 64,
                      b.text);
@@ -279,117 +273,6 @@ read_merges(vise_bpe *bpe, const vise_piece_map *by_text, const json_t *merges, 
   }
   vise_mem_free(joined.data);
   return st;
-}
-
-/* ---- byte level ---- */
-
-/* The byte that a character of a byte-level token stands for; -1 if none. Printable bytes stand for
-   themselves, the 68 others are U+0100 onwards in order. */
-static int byte_of(uint32_t code) {
-  static const struct { uint32_t first, last; } printable[] = {{33, 126}, {161, 172}, {174, 255}};
-  for (int i = 0; i < 3; i++) {
-    if (code >= printable[i].first && code <= printable[i].last) {
-      return (int)code;
-    }
-  }
-  if (code < 256 || code >= 256 + 68) {
-    return -1;
-  }
-  const int n = (int)code - 256; /* 0..32, then 127..160, then 173 */
-  return n < 33 ? n : n < 67 ? n - 33 + 127 : 173;
-}
-
-/* The bytes of a token into `out`; a token with another character stands for its own bytes. */
-static size_t decode_token(char *out, const vise_piece *p, bool *is_mapped_out) {
-  size_t n = 0;
-  *is_mapped_out = true;
-  for (size_t i = 0; i < p->bytes;) {
-    uint32_t code;
-    i += (size_t)vise_utf8_decode(&code, p->text + i, p->bytes - i);
-    const int byte = byte_of(code);
-    if (byte < 0) {
-      *is_mapped_out = false;
-      memcpy(out, p->text, p->bytes);
-      return p->bytes;
-    }
-    out[n++] = (char)byte;
-  }
-  return n;
-}
-
-static vise_status index_bytes(vise_bpe *bpe, vise_err *err) {
-  size_t total = 0;
-  for (int64_t i = 0; i < bpe->base.size; i++) {
-    total += bpe->base.pieces[i].bytes;
-  }
-  void *pool, *decoded;
-  VISE_TRY(vise_mem_alloc(&pool, total, err));
-  bpe->pool = pool;
-  VISE_TRY(vise_mem_zalloc(&decoded, (size_t)bpe->base.size * sizeof *bpe->decoded, err));
-  bpe->decoded = decoded;
-  VISE_TRY(vise_piece_map_init(&bpe->vocabulary, (size_t)bpe->base.size, err));
-  char *at = pool;
-  for (int32_t id = 0; id < (int32_t)bpe->base.size; id++) {
-    const vise_piece *p = &bpe->base.pieces[id];
-    if (p->text != NULL) {
-      bool is_mapped;
-      const size_t n = decode_token(at, p, &is_mapped);
-      bpe->decoded[id] = (vise_piece){at, n};
-      at += n;
-      if (is_mapped) {
-        vise_piece_map_add(&bpe->vocabulary, bpe->decoded[id].text, n, id);
-      }
-    }
-  }
-  for (int byte = 0; byte < 256; byte++) {
-    const char text = (char)byte;
-    bpe->byte_ids[byte] = vise_piece_map_find(&bpe->vocabulary, &text, 1);
-    if (bpe->byte_ids[byte] < 0) {
-      return vise_fail(err, VISE_EFORMAT, "tokenizer.json: no token stands for byte 0x%02X",
-                       (unsigned)byte);
-    }
-  }
-  return VISE_OK;
-}
-
-/* ---- characters ---- */
-
-static vise_status index_fallback(vise_bpe *bpe, vise_err *err) {
-  void *values;
-  VISE_TRY(vise_mem_alloc_array(&values, bpe->base.size, sizeof *bpe->byte_values, err));
-  bpe->byte_values = values;
-  memset(values, -1, (size_t)bpe->base.size * sizeof *bpe->byte_values);
-  for (int byte = 0; byte < 256; byte++) {
-    char text[8];
-    snprintf(text, sizeof text, "<0x%02X>", (unsigned)byte);
-    const int32_t id = vise_piece_map_find(&bpe->vocabulary, text, 6);
-    if (id < 0) {
-      return vise_fail(err, VISE_EFORMAT, "tokenizer.json: byte_fallback without the token %s",
-                       text);
-    }
-    bpe->byte_ids[byte] = id;
-    bpe->byte_values[id] = (int16_t)byte;
-  }
-  return VISE_OK;
-}
-
-static vise_status index_characters(vise_bpe *bpe, const json_t *model, vise_err *err) {
-  if (bpe->has_byte_fallback) {
-    VISE_TRY(index_fallback(bpe, err));
-    bpe->cuts_at_space =
-        !bpe->ignores_merges && vise_pieces_cut_at_space(bpe->base.pieces, bpe->base.size);
-    return VISE_OK;
-  }
-  const vise_piece unknown = piece_of(json_object_get(model, "unk_token"));
-  bpe->unknown = unknown.text == NULL
-                     ? -1
-                     : vise_piece_map_find(&bpe->vocabulary, unknown.text, unknown.bytes);
-  if (bpe->unknown < 0) {
-    return vise_fail(err, VISE_EFORMAT,
-                     "tokenizer.json: model without byte level, byte_fallback and unk_token cannot "
-                     "encode every text");
-  }
-  return VISE_OK;
 }
 
 static vise_status parse_model(vise_bpe *bpe, json_t *model, const json_t *added, vise_err *err) {
@@ -406,7 +289,7 @@ static vise_status parse_model(vise_bpe *bpe, json_t *model, const json_t *added
     return st;
   }
   bpe->vocabulary = by_text;
-  return index_characters(bpe, model, err);
+  return vise_bpe_index_characters(bpe, piece_of(json_object_get(model, "unk_token")), err);
 }
 
 /* ---- added tokens and post-processor ---- */
@@ -416,9 +299,8 @@ static vise_status parse_added_token(vise_bpe *bpe, const json_t *token, vise_er
   const vise_piece content = piece_of(json_object_get(token, "content"));
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     if (json_is_true(json_object_get(token, refused[i]))) {
-      return vise_fail(err, VISE_EUNSUPPORTED,
-                       "tokenizer.json: added token '%.64s' with %s is unsupported", content.text,
-                       refused[i]);
+      return vise_fail(err, VISE_EUNSUPPORTED, "added token '%.64s' with %s is unsupported",
+                       content.text, refused[i]);
     }
   }
   return set_piece(bpe, json_integer_value(json_object_get(token, "id")), content, err);
@@ -475,7 +357,7 @@ static vise_status parse_template(vise_bpe *bpe, const json_t *spec, vise_err *e
     }
     if (has_text) {
       return vise_fail(err, VISE_EUNSUPPORTED,
-                       "tokenizer.json: post_processor that puts '%.64s' after the text is "
+                       "post_processor that puts '%.64s' after the text is "
                        "unsupported",
                        special);
     }
@@ -484,8 +366,7 @@ static vise_status parse_template(vise_bpe *bpe, const json_t *spec, vise_err *e
     for (size_t k = 0; k < json_array_size(ids); k++) {
       const int64_t id = json_integer_value(json_array_get(ids, k));
       if (id < 0 || id >= bpe->base.size || bpe->base.pieces[id].text == NULL) {
-        return vise_fail(err, VISE_EFORMAT,
-                         "tokenizer.json: post_processor: '%.64s' has an id that is no token",
+        return vise_fail(err, VISE_EFORMAT, "post_processor: '%.64s' has an id that is no token",
                          special);
       }
       VISE_TRY(vise_ids_append(&bpe->before, &(int32_t){(int32_t)id}, 1, err));
@@ -526,7 +407,7 @@ static vise_status parse_spec(vise_bpe *bpe, vise_err *err) {
     VISE_TRY(parse_added_token(bpe, token, err));
   }
   if (bpe->is_byte_level) {
-    VISE_TRY(index_bytes(bpe, err));
+    VISE_TRY(vise_bpe_index_bytes(bpe, err));
   }
   VISE_TRY(parse_decoder(bpe, json_object_get(bpe->spec, "decoder"), err));
   VISE_TRY(index_added(bpe, added, err));
@@ -545,9 +426,6 @@ vise_tokenizer_create_bpe(vise_tokenizer **out, const char *data, size_t bytes, 
   bpe->base.functions = &vise_bpe_functions;
   bpe->base.bos = bpe->base.eos = bpe->unknown = -1;
   vise_status st = vise_json_parse(&bpe->spec, data, bytes, err);
-  if (st == VISE_EFORMAT) {
-    vise_fail_in(err, st, "tokenizer.json");
-  }
   if (st == VISE_OK) {
     st = parse_spec(bpe, err);
   }

@@ -254,54 +254,49 @@ static void refuse(const char *path, const char *value, vise_status code, const 
 static void components_that_are_unknown_are_named(void **state) {
   (void)state;
   const vise_status no = VISE_EUNSUPPORTED;
-  refuse("normalizer", "{\"type\": \"NFKC\"}", no,
-         "tokenizer.json: normalizer 'NFKC' is unsupported");
+  refuse("normalizer", "{\"type\": \"NFKC\"}", no, "normalizer 'NFKC' is unsupported");
   refuse("pre_tokenizer", "{\"type\": \"Digits\"}", no,
-         "tokenizer.json: pre_tokenizer 'Digits' is unsupported, expected ByteLevel, Split or a "
+         "pre_tokenizer 'Digits' is unsupported, expected ByteLevel, Split or a "
          "Sequence of them");
   refuse("pre_tokenizer.add_prefix_space", "true", no,
-         "tokenizer.json: pre_tokenizer ByteLevel with add_prefix_space is unsupported");
+         "pre_tokenizer ByteLevel with add_prefix_space is unsupported");
   refuse("pre_tokenizer",
          "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a\"}, \"behavior\": \"Removed\"}", no,
-         "tokenizer.json: pre_tokenizer Split other than 'Isolated' is unsupported");
-  refuse("model.type", "\"Unigram\"", no, "tokenizer.json: model 'Unigram' is unsupported");
-  refuse("model.dropout", "0.1", no, "tokenizer.json: model's dropout is unsupported");
-  refuse("model.end_of_word_suffix", "\"</w>\"", no,
-         "tokenizer.json: model's end_of_word_suffix is unsupported");
-  refuse("decoder", "{\"type\": \"WordPiece\"}", no,
-         "tokenizer.json: decoder 'WordPiece' is unsupported");
+         "pre_tokenizer Split other than 'Isolated' is unsupported");
+  refuse("model.type", "\"Unigram\"", no, "model 'Unigram' is unsupported");
+  refuse("model.dropout", "0.1", no, "model's dropout is unsupported");
+  refuse("model.end_of_word_suffix", "\"</w>\"", no, "model's end_of_word_suffix is unsupported");
+  refuse("decoder", "{\"type\": \"WordPiece\"}", no, "decoder 'WordPiece' is unsupported");
   refuse("post_processor", "{\"type\": \"BertProcessing\"}", no,
-         "tokenizer.json: post_processor 'BertProcessing' is unsupported");
+         "post_processor 'BertProcessing' is unsupported");
   refuse("post_processor.single",
          "[{\"Sequence\": {\"id\": \"A\"}}, {\"SpecialToken\": {\"id\": \"<e\"}}]", no,
-         "tokenizer.json: post_processor that puts '<e' after the text is unsupported");
+         "post_processor that puts '<e' after the text is unsupported");
   refuse("added_tokens", "[{\"id\": 260, \"content\": \"<e\", \"lstrip\": true}]", no,
-         "tokenizer.json: added token '<e' with lstrip is unsupported");
+         "added token '<e' with lstrip is unsupported");
 }
 
 static void what_contradicts_itself_is_named(void **state) {
   (void)state;
   const vise_status bad = VISE_EFORMAT;
-  refuse("model", "null", bad, "tokenizer.json: has no model");
-  refuse("model.vocab", "{}", bad, "tokenizer.json: model has no vocabulary");
-  refuse("model.vocab", "{\"a\": 1, \"b\": 1}", bad, "tokenizer.json: id 1 is both 'a' and 'b'");
-  refuse("model.vocab", "{\"a\": 123456789012}", bad,
-         "tokenizer.json: id of 'a' is no integer in [0, 4102)");
+  refuse("model", "null", bad, "has no model");
+  refuse("model.vocab", "{}", bad, "model has no vocabulary");
+  refuse("model.vocab", "{\"a\": 1, \"b\": 1}", bad, "id 1 is both 'a' and 'b'");
+  refuse("model.vocab", "{\"a\": 123456789012}", bad, "id of 'a' is no integer in [0, 4102)");
   refuse("model.merges", "[[\"t\", \"q\"]]", bad,
-         "tokenizer.json: merge 0: 't' and 'q' and what they make are not all in the vocabulary");
-  refuse("model.merges", "[\"t h e\"]", bad, "tokenizer.json: merge 0 is no pair of tokens");
+         "merge 0: 't' and 'q' and what they make are not all in the vocabulary");
+  refuse("model.merges", "[\"t h e\"]", bad, "merge 0 is no pair of tokens");
   refuse("added_tokens", "[{\"id\": 7, \"content\": \"<e\"}]", bad,
-         "tokenizer.json: id 7 is both '\xC4\x87' and '<e'");
+         "id 7 is both '\xC4\x87' and '<e'");
   refuse("pre_tokenizer",
          "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a\"}, \"behavior\": \"Isolated\"}", bad,
-         "tokenizer.json: pre_tokenizer Split: regular expression, character 2: missing closing "
+         "pre_tokenizer Split: regular expression, character 2: missing closing "
          "parenthesis");
   vise_tokenizer *t;
   vise_err err;
   assert_int_equal(vise_tokenizer_create_bpe(&t, "{", 1, &err), VISE_EFORMAT);
-  assert_string_equal(err.msg,
-                      "tokenizer.json: line 1, column 1: string or '}' expected near end of "
-                      "file");
+  assert_string_equal(err.msg, "line 1, column 1: string or '}' expected near end of "
+                               "file");
 }
 
 static void a_regular_expression_that_explodes_gives_up(void **state) {
@@ -317,7 +312,7 @@ static void a_regular_expression_that_explodes_gives_up(void **state) {
   int32_t *ids;
   int64_t n;
   vise_err err;
-  const char *message = "tokenizer.json: pre_tokenizer gave up at byte 0 of the text: match limit "
+  const char *message = "encode: pre_tokenizer gave up at byte 0 of the text: match limit "
                         "exceeded";
 
   assert_int_equal(vise_tokenizer_encode(&ids, &n, t, text, strlen(text), false, &err),

@@ -1,6 +1,7 @@
 local lu = require("luaunit")
 local golden = require("support.golden")
 local native = require("vise.native")
+local tiny_model = require("support.tiny_model")
 
 local tokenizer = native.tokenizer
 
@@ -73,6 +74,62 @@ function TestBpe:test_decodes_any_ids_as_tokenizers_does()
   for _, name in ipairs({ "bpe_gpt2", "bpe_llama3" }) do
     H.compare_decodings(H.bpe(name), golden.json("tokenizer/" .. name .. ".decode.json"))
   end
+end
+
+TestTokenizer = {}
+
+function TestTokenizer:setUp()
+  self.t = assert(tokenizer.sentencepiece(tiny_model.tokenizer()))
+end
+
+function TestTokenizer:test_files_that_are_no_tokenizer_are_refused()
+  for _, case in ipairs({
+    { tokenizer.sentencepiece, "\255", "format", "protocol buffer: bad key of a field" },
+    { tokenizer.bpe, "{}", "format", "has no model" },
+    { tokenizer.bpe, '{"normalizer": {"type": "BertNormalizer"}}', "unsupported",
+      "normalizer 'BertNormalizer' is unsupported" },
+  }) do
+    local t, message, code = case[1](case[2])
+    lu.assertNil(t)
+    lu.assertEquals(code, case[3])
+    lu.assertEquals(message, case[4])
+  end
+end
+
+function TestTokenizer:test_ids_are_a_tensor_or_a_list()
+  local ids = self.t:encode("the hat")
+
+  lu.assertEquals({ ids:dtype(), ids:shape() }, { "i32", { ids:count() } })
+  lu.assertEquals(self.t:decode(ids), "the hat")
+  lu.assertEquals(self.t:decode(ids:table()), "the hat")
+  lu.assertEquals(self.t:encode(""):shape(), { 0 })
+  lu.assertEquals(self.t:decode({}), "")
+end
+
+function TestTokenizer:test_what_is_no_token_is_raised()
+  lu.assertErrorMsgContains("id 320 is no token, the vocabulary has 320", self.t.decode, self.t,
+    { 320 })
+  lu.assertErrorMsgContains("ids are integers", self.t.decode, self.t, { "a" })
+  lu.assertErrorMsgContains("ids are integers", self.t.decode, self.t, { 2 ^ 40 | 0 })
+  lu.assertNil(self.t:piece(320))
+  lu.assertNil(self.t:piece(-1))
+  lu.assertEquals(self.t:piece(1), "<s>")
+end
+
+function TestTokenizer:test_a_closed_tokenizer_says_so()
+  lu.assertEquals(tostring(self.t), "vise.tokenizer sentencepiece, 320 pieces")
+  self.t:close()
+  self.t:close()
+  lu.assertErrorMsgContains("tokenizer is closed", self.t.encode, self.t, "a")
+  lu.assertEquals(tostring(self.t), "vise.tokenizer (closed)")
+end
+
+function TestTokenizer:test_cancel_stops_a_long_text()
+  native.core.cancel()
+  local ids, message, code = self.t:encode(("a b "):rep(10000))
+  native.core.cancel_clear()
+  lu.assertNil(ids)
+  lu.assertEquals({ message, code }, { "interrupted", "cancelled" })
 end
 
 os.exit(lu.LuaUnit.run())

@@ -4,6 +4,7 @@
 local lu = require("luaunit")
 local native = require("vise.native")
 local program = require("support.program")
+local tiny_model = require("support.tiny_model")
 
 local function first(out, more, env)
   local subject = program.subject()
@@ -139,15 +140,60 @@ return vise.recipe {
   lu.assertNil((native.file.stat(folder .. "/wrong")))
 end
 
+--- A copy of the tiny model with a NaN in one weight.
+local function write_sick_model()
+  local folder = tiny_model.write(program.folder() .. "/sick")
+  local wanted = "model.layers.1.mlp.down_proj.weight"
+  for _, name in ipairs(native.file.list(folder)) do
+    local content = name:match("%.safetensors$") and native.file.read(folder .. "/" .. name)
+    local header = content and content:sub(9, 8 + ("<I8"):unpack(content))
+    local row = header and native.json.decode(header)[wanted]
+    if row then
+      local at = 8 + #header + row.data_offsets[1] + 4 * 5
+      local nan = ("<f"):pack(0 / 0)
+      content = content:sub(1, at) .. nan .. content:sub(at + 5)
+      assert(native.file.replace(folder .. "/" .. name, content))
+    end
+  end
+  return folder
+end
+
+function TestRuns:test_a_weight_that_is_not_a_number_is_named_and_nothing_is_written()
+  local out = program.folder() .. "/from-sick"
+  local output, code, errors = program.run({ "compress", write_sick_model(), "--method", "rtn",
+    "--out", out })
+
+  lu.assertEquals(code, 1)
+  lu.assertEquals(output, "")
+  lu.assertStrContains(errors, "layers.1.mlp.down")
+  lu.assertStrContains(errors, "row 0, column 5")
+  lu.assertStrMatches(errors, "vise: layers.*\n")
+  lu.assertNil((native.file.stat(out)))
+end
+
+function TestRuns:test_a_disk_that_is_full_fails_the_run_and_leaves_nothing()
+  local subject, folder = program.subject(), program.folder() .. "/full"
+  assert(native.file.make_dirs(folder))
+  local script = ("ulimit -f 8; '%s' compress '%s' --method rtn --quiet --out '%s/run'"):format(
+    program.VISE, subject.model, folder) -- no file above 8 blocks of 512 or 1024 bytes
+  local process <close> = assert(native.process.spawn({
+    argv = { "/bin/sh", "-c", script .. " 2>'" .. program.folder() .. "/full.txt'" },
+  }))
+
+  lu.assertEquals(process:wait(), 1)
+  lu.assertEquals(native.file.list(folder), {})
+  lu.assertStrContains(native.file.read(program.folder() .. "/full.txt"), "File too large")
+end
+
 function TestRuns:test_an_interrupted_run_ends_with_130_and_leaves_nothing()
   local subject, folder = program.subject(), program.folder() .. "/interrupted"
   assert(native.file.make_dirs(folder))
   local text = native.file.read(subject.text):rep(500)
   assert(native.file.replace(program.folder() .. "/long.txt", text))
   local process <close> = assert(native.process.spawn({
-    argv = { program.VISE, "run", "recipes/first.lua", "model=" .. subject.model,
-      "protocol=stories-512", "text=" .. program.folder() .. "/long.txt", "--quiet", "--out",
-      folder .. "/run" },
+    argv = { "/bin/sh", "-c", 'exec "$@" 2>/dev/null', "sh", program.VISE, "run",
+      "recipes/first.lua", "model=" .. subject.model, "text=" .. program.folder() .. "/long.txt",
+      "protocol=stories-512", "--out", folder .. "/run" },
     capture = true,
   }))
   local deadline = native.core.clock() + 20

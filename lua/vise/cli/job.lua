@@ -37,6 +37,9 @@ function M.run(request, given)
   end
   local ok, result, message, code = pcall(run.execute, request)
   display:clear()
+  if message and request.is_made_here then
+    message = message:gsub("^" .. request.path .. ":%d+: ", "")
+  end
   if not ok then
     error(result, 0)
   elseif result == nil and code == "argument" then

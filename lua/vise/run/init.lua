@@ -22,6 +22,7 @@ local H = {}
 ---@field given {[1]: string, [2]: string}[] names and values as they were written
 ---@field out? string the run directory; default runs/NAME-TIME
 ---@field seed? integer 0
+---@field is_made_here? boolean the text is not a file of the user's
 ---@field on_event? fun(event: table) progress, log and row events of the child
 
 ---@class vise.Run

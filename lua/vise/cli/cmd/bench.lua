@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise bench: run bench/SUBJECT.lua and say whether each figure is met.
 
+local args = require("vise.cli.args")
 local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
@@ -11,16 +12,16 @@ local text = require("vise.text")
 
 local H = {}
 
-function H.run(args)
+function H.run(parsed)
   local folder = place.folder("bench")
   if folder == nil then
     exit.failure("the folder of benches is neither beside the Lua files nor installed")
   end
   local subjects = H.subjects(folder)
-  local subject = args[1]
+  local subject = parsed[1]
   if subject == nil then
     for _, name in ipairs(subjects) do
-      term.write(("  %-10s %s\n"):format(name, H.summary(folder, name)))
+      term.write(args.entry(name, H.summary(folder, name)) .. "\n")
     end
     return
   elseif check.nearest(subject, subjects) ~= subject then
@@ -28,9 +29,9 @@ function H.run(args)
   end
   local pinned = os.getenv("OPENBLAS_CORETYPE")
   if pinned then
-    return H.again(pinned, subject, args.options)
+    return H.again(pinned, subject, parsed.options)
   end
-  return H.bench(folder, subject, args.options)
+  return H.bench(folder, subject, parsed.options)
 end
 
 function H.bench(folder, subject, given)
@@ -89,10 +90,12 @@ function H.is_subject(folder, file)
   return content ~= nil and content:find("\nreturn function%(bench%)") ~= nil
 end
 
---- The first line of the file's comment.
+--- The first sentence of the file's comment.
 function H.summary(folder, name)
-  local content = exit.check(native.file.read(("%s/%s.lua"):format(folder, name)))
-  return content:match("^%-%-%- ([^\n]*)") or content:match("\n%-%-%- ([^\n]*)") or ""
+  local content = "\n" .. exit.check(native.file.read(("%s/%s.lua"):format(folder, name)))
+  local comment = content:match("\n%-%-%- (.-)\n[^-]") or ""
+  comment = comment:gsub("\n%-%-%-? ?", " ") .. " "
+  return comment:match("^(.-)%.%s") or comment
 end
 
 function H.print(rows)

@@ -38,6 +38,7 @@ function H.run(parsed)
   job.run({
     name = "compress-" .. given.method,
     path = "vise compress",
+    is_made_here = true, -- so its lines mean nothing to the user
     text = H.recipe:format(("%q"):format(about), table.concat(words, ", ")),
     given = { { "model", parsed[1] } },
   }, given)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Pack a model of 1.1 billion bf16 weights as int4 in groups of 64: speed, memory, a copy as rival.
+--- Pack a model of 1.1 billion bf16 weights as int4 in groups of 64: speed, memory, against a copy.
 -- Plain rtn, streamed to an artifact: hashing the output is counted, digests of the input and
 -- waiting for the disk are not. The model is written once into the user's cache folder (2.2 GB).
 

@@ -18,7 +18,7 @@ endfunction()
 # Every tests/c/**/test_*.c and tests/kernels/check_*.c is a program and a test of its own; the checks
 # of kernels, and the tests named here, are one more as NAME_simde.
 include(cmake/simde.cmake)
-set(simde_tests test_gemm)
+set(simde_tests test_gemm test_method)
 find_library(cmocka_library cmocka REQUIRED)
 function(vise_add_c_test name file)
   add_executable(${name} ${file})

@@ -1,6 +1,272 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The integer codes 16 at a time: the AVX2 forms in one register instead of two. */
+#include "kernels/convert.h"
 #include "kernels/intq_levels.h"
 
+#include <immintrin.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* The first n < 16 of 16 lanes; the others are not read. */
+static __m512 load_rest(const float *x, int64_t n) {
+  return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), x);
+}
+
+static float least_of(__m512 v) {
+  const __m256 a = _mm256_min_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  __m128 b = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  b = _mm_min_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_min_ss(b, _mm_movehdup_ps(b)));
+}
+
+static float greatest_of(__m512 v) {
+  const __m256 a = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_max_ss(b, _mm_movehdup_ps(b)));
+}
+
+static void
+ranges_avx512(float *low_out, float *high_out, const float *x, int64_t n, int64_t group) {
+  for (int64_t begin = 0; begin < n; begin += group) {
+    const int64_t end = n - begin < group ? n : begin + group;
+    __m512 low = _mm512_setzero_ps(), high = low;
+    int64_t j = begin;
+    for (; j + 16 <= end; j += 16) {
+      const __m512 v = _mm512_loadu_ps(x + j);
+      low = _mm512_min_ps(v, low);
+      high = _mm512_max_ps(v, high);
+    }
+    if (j < end) { /* zeros change neither */
+      const __m512 v = load_rest(x + j, end - j);
+      low = _mm512_min_ps(v, low);
+      high = _mm512_max_ps(v, high);
+    }
+    *low_out++ = least_of(low);
+    *high_out++ = greatest_of(high);
+  }
+}
+
+static void codes_avx512(uint8_t *out,
+                         const float *x,
+                         int64_t n,
+                         int64_t group,
+                         int bits,
+                         const float *r,
+                         const uint8_t *zeros) {
+  for (int64_t begin = 0, i = 0; begin < n; begin += group, i++) {
+    const int64_t end = n - begin < group ? n : begin + group;
+    const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
+    const __m512 scale = _mm512_set1_ps(r[i]), low = _mm512_set1_ps((float)-zero);
+    const __m512 high = _mm512_set1_ps((float)((1 << bits) - 1 - zero));
+    const __m512i shift = _mm512_set1_epi32(zero);
+    for (int64_t j = begin; j < end; j += 16) {
+      const bool is_whole = end - j >= 16;
+      const __m512 v = is_whole ? _mm512_loadu_ps(x + j) : load_rest(x + j, end - j);
+      const __m512 t = _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(v, scale), low), high);
+      const __m128i codes = _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(t), shift));
+      if (is_whole) {
+        _mm_storeu_si128((__m128i *)(void *)(out + j), codes);
+      } else {
+        uint8_t rest[16];
+        _mm_storeu_si128((__m128i *)(void *)rest, codes);
+        memcpy(out + j, rest, (size_t)(end - j));
+      }
+    }
+  }
+}
+
+static unsigned code_at(const uint8_t *packed, int64_t j, int bits) {
+  const int64_t bit = j * bits;
+  const int shift = (int)(bit & 7);
+  unsigned u = packed[bit >> 3];
+  if (shift + bits > 8) {
+    u |= (unsigned)packed[(bit >> 3) + 1] << 8;
+  }
+  return u >> shift & ((1u << bits) - 1u);
+}
+
+/* The shuffle and the shifts that bring code i of 16 into lane i. */
+typedef struct places {
+  __m512i bytes, shifts, mask;
+} places;
+
+static inline places places_of(int bits) {
+  uint8_t bytes[64];
+  int shifts[16];
+  for (int i = 0; i < 16; i++) {
+    const int at = i * bits / 8;
+    bytes[4 * i] = (uint8_t)at;
+    bytes[4 * i + 1] = at + 1 < 2 * bits ? (uint8_t)(at + 1) : 0x80;
+    bytes[4 * i + 2] = bytes[4 * i + 3] = 0x80;
+    shifts[i] = i * bits % 8;
+  }
+  return (places){_mm512_loadu_si512(bytes), _mm512_loadu_si512(shifts),
+                  _mm512_set1_epi32((1 << bits) - 1)};
+}
+
+/* The 2 b bytes of 16 codes; reads no byte after `end`. */
+static inline __m128i load16(const uint8_t *p, const uint8_t *end, int bits) {
+  if (bits == 4 || (bits < 4 && end - p >= 8)) {
+    return _mm_loadl_epi64((const __m128i *)(const void *)p);
+  }
+  if (end - p >= 16) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+  }
+  uint8_t bytes[16] = {0};
+  memcpy(bytes, p, (size_t)(2 * bits));
+  return _mm_loadu_si128((const __m128i *)(const void *)bytes);
+}
+
+static inline void decode_run(float *out,
+                              const uint8_t *packed,
+                              const uint8_t *end,
+                              int64_t first,
+                              int64_t n,
+                              int bits,
+                              const places *p,
+                              float scale,
+                              int zero) {
+  const __m512 s = _mm512_set1_ps(scale);
+  const __m512i z = _mm512_set1_epi32(zero);
+  int64_t j = 0;
+  for (; j + 16 <= n; j += 16) {
+    __m512i codes;
+    if (bits == 8) {
+      const __m128i *q = (const __m128i *)(const void *)(packed + first + j);
+      codes = _mm512_cvtepu8_epi32(_mm_loadu_si128(q));
+    } else {
+      const __m512i v = _mm512_broadcast_i32x4(load16(packed + (first + j) / 8 * bits, end, bits));
+      codes = _mm512_srlv_epi32(_mm512_shuffle_epi8(v, p->bytes), p->shifts);
+      codes = _mm512_and_si512(codes, p->mask);
+    }
+    _mm512_storeu_ps(out + j, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(codes, z)), s));
+  }
+  for (; j < n; j++) {
+    out[j] = (float)((int)code_at(packed, first + j, bits) - zero) * scale;
+  }
+}
+
+static inline float scale_at(const void *scales, vise_intq_scale type, int64_t i) {
+  switch (type) {
+  case VISE_INTQ_F16: return _cvtsh_ss(((const uint16_t *)scales)[i]);
+  case VISE_INTQ_BF16: return vise_bf16_to_f32(((const uint16_t *)scales)[i]);
+  case VISE_INTQ_F32: break;
+  }
+  return ((const float *)scales)[i];
+}
+
+static inline void decode_bits(float *out,
+                               const uint8_t *packed,
+                               int64_t n,
+                               int bits,
+                               int64_t phase,
+                               int64_t group,
+                               const void *scales,
+                               vise_intq_scale type,
+                               const uint8_t *zeros) {
+  const places p = places_of(bits);
+  const uint8_t *end = packed + (n * bits + 7) / 8;
+  const bool is_aligned = group % 16 == 0 && phase % 16 == 0;
+  if (!is_aligned) { /* groups begin inside bytes: the codes first, scales in a second pass */
+    decode_run(out, packed, end, 0, n, bits, &p, 1.0f, 0);
+  }
+  int64_t stop = group - phase;
+  for (int64_t j = 0, i = 0; j < n; i++, stop += group) {
+    const int64_t length = (stop < n ? stop : n) - j;
+    const float scale = scale_at(scales, type, i);
+    const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
+    if (is_aligned) {
+      decode_run(out + j, packed, end, j, length, bits, &p, scale, zero);
+    } else {
+      for (int64_t l = j; l < j + length; l++) {
+        out[l] = (out[l] - (float)zero) * scale;
+      }
+    }
+    j += length;
+  }
+}
+
+static void decode_avx512(float *out,
+                          const uint8_t *packed,
+                          int64_t n,
+                          int bits,
+                          int64_t phase,
+                          int64_t group,
+                          const void *scales,
+                          vise_intq_scale type,
+                          const uint8_t *zeros) {
+  switch (bits) { /* one copy for each width, with its constants folded in */
+  case 2: decode_bits(out, packed, n, 2, phase, group, scales, type, zeros); break;
+  case 3: decode_bits(out, packed, n, 3, phase, group, scales, type, zeros); break;
+  case 4: decode_bits(out, packed, n, 4, phase, group, scales, type, zeros); break;
+  case 5: decode_bits(out, packed, n, 5, phase, group, scales, type, zeros); break;
+  case 6: decode_bits(out, packed, n, 6, phase, group, scales, type, zeros); break;
+  default: decode_bits(out, packed, n, 8, phase, group, scales, type, zeros);
+  }
+}
+
+typedef struct sums { /* 16 lanes each */
+  __m512 error, slope, mass;
+} sums;
+
+static inline void
+try16(sums *s, __m512 x, __m512 v, bool has_v, __m512 r, __m512 low, __m512 high) {
+  const __m512 t = _mm512_mul_ps(x, r);
+  const __m512 l = _mm512_roundscale_ps(_mm512_min_ps(_mm512_max_ps(t, low), high),
+                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 e = _mm512_sub_ps(t, l);
+  const __m512 ve = has_v ? _mm512_mul_ps(v, e) : e;
+  const __m512 vl = has_v ? _mm512_mul_ps(v, l) : l;
+  s->error = _mm512_add_ps(s->error, _mm512_mul_ps(ve, e));
+  s->slope = _mm512_add_ps(s->slope, _mm512_mul_ps(ve, l));
+  s->mass = _mm512_add_ps(s->mass, _mm512_mul_ps(vl, l));
+}
+
+/* Lanes added by halves down to four. */
+static inline __m128 fold(__m512 lanes) {
+  const __m256 v = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+
+static inline void
+try_block(vise_intq_trial *trial, const float *x, const float *v, bool has_v, int64_t n) {
+  const __m512 r = _mm512_set1_ps(trial->r), low = _mm512_set1_ps(trial->low);
+  const __m512 high = _mm512_set1_ps(trial->high), none = _mm512_setzero_ps();
+  sums s = {none, none, none};
+  int64_t j = 0;
+  for (; j + 16 <= n; j += 16) {
+    try16(&s, _mm512_loadu_ps(x + j), has_v ? _mm512_loadu_ps(v + j) : none, has_v, r, low, high);
+  }
+  if (j < n) { /* zeros add nothing */
+    try16(&s, load_rest(x + j, n - j), has_v ? load_rest(v + j, n - j) : none, has_v, r, low, high);
+  }
+  const __m128 error = fold(s.error), slope = fold(s.slope), mass = fold(s.mass);
+  __m128 both = _mm_add_ps(_mm_unpacklo_ps(error, slope), _mm_unpackhi_ps(error, slope));
+  both = _mm_add_ps(both, _mm_movehl_ps(both, both));
+  const __m128 two = _mm_add_ps(mass, _mm_movehl_ps(mass, mass));
+  trial->error += (double)_mm_cvtss_f32(both);
+  trial->slope += (double)_mm_cvtss_f32(_mm_movehdup_ps(both));
+  trial->mass += (double)_mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static void
+trials_avx512(vise_intq_trial *inout, int n_trials, const float *x, const float *v, int64_t n) {
+  for (int64_t j = 0; j < n; j += VISE_INTQ_BLOCK) {
+    const int64_t length = n - j < VISE_INTQ_BLOCK ? n - j : VISE_INTQ_BLOCK;
+    for (int i = 0; i < n_trials; i++) {
+      if (v == NULL) {
+        try_block(&inout[i], x + j, NULL, false, length);
+      } else {
+        try_block(&inout[i], x + j, v + j, true, length);
+      }
+    }
+  }
+}
+
 void vise_intq_fill_avx512(vise_intq_kernels *table) {
-  (void)table;
+  table->ranges = ranges_avx512;
+  table->codes = codes_avx512;
+  table->decode = decode_avx512;
+  table->trials = trials_avx512;
 }

@@ -43,4 +43,55 @@ static inline simde__m512 emulated_maskz_loadu_ps(simde__mmask16 mask, const flo
 #define _mm512_mask3_fmadd_ps(a, b, c, mask)                                                       \
   simde_mm512_mask_mov_ps(c, mask, simde_mm512_fmadd_ps(a, b, c))
 
+static inline __m256 emulated_extractf32x8_ps(simde__m512 a, int upper) {
+  float lanes[16];
+  simde_mm512_storeu_ps(lanes, a);
+  return _mm256_loadu_ps(lanes + 8 * upper);
+}
+#define _mm512_extractf32x8_ps emulated_extractf32x8_ps
+
+static inline simde__m512i emulated_cvtepu8_epi32(__m128i a) {
+  uint8_t in[16];
+  uint32_t out[16];
+  memcpy(in, &a, sizeof in);
+  for (int i = 0; i < 16; i++) {
+    out[i] = in[i];
+  }
+  return simde_mm512_loadu_si512(out);
+}
+#define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
+
+static inline simde__m512i emulated_cvtps_epi32(simde__m512 a) {
+  float in[16];
+  int32_t out[16];
+  simde_mm512_storeu_ps(in, a);
+  for (int i = 0; i < 16; i++) {
+    out[i] = _mm_cvtss_si32(_mm_set_ss(in[i]));
+  }
+  return simde_mm512_loadu_si512(out);
+}
+#define _mm512_cvtps_epi32 emulated_cvtps_epi32
+
+static inline simde__m512 emulated_cvtepi32_ps(simde__m512i a) {
+  int32_t in[16];
+  float out[16];
+  simde_mm512_storeu_si512(in, a);
+  for (int i = 0; i < 16; i++) {
+    out[i] = (float)in[i];
+  }
+  return simde_mm512_loadu_ps(out);
+}
+#define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+
+static inline __m128i emulated_cvtepi32_epi8(simde__m512i a) {
+  uint32_t in[16];
+  uint8_t out[16];
+  simde_mm512_storeu_si512(in, a);
+  for (int i = 0; i < 16; i++) {
+    out[i] = (uint8_t)in[i];
+  }
+  return _mm_loadu_si128((const __m128i *)(const void *)out);
+}
+#define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
+
 #endif

@@ -41,7 +41,12 @@ typedef struct input_case {
 } input_case;
 
 static inline float gaussian(int64_t i, int64_t j) {
-  const vise_rng r = vise_rng_named(7, "weights");
+  static vise_rng r;
+  static bool is_named = false;
+  if (!is_named) {
+    r = vise_rng_named(7, "weights");
+    is_named = true;
+  }
   return (float)vise_rng_normal(&r, (uint64_t)(i * 65536 + j));
 }
 static inline float zero(int64_t i, int64_t j) {

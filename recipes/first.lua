@@ -6,7 +6,7 @@ return vise.recipe {
   about = "every weight rounded to the nearest of 2^bits levels, one scale per group",
   params = {
     model = vise.param.model { doc = "the model to compress" },
-    text = vise.param.text { doc = "the text to measure on" },
+    text = vise.param.text { "share/text/sample.txt", doc = "the text to measure on" },
     protocol = vise.param.protocol { "nll-256", doc = "how to measure" },
     bits = vise.param.enum { 4, 2, 3, 5, 6, 8, doc = "bits per weight" },
     group = vise.param.enum { 32, 16, 64, 128, doc = "weights that share one scale" },

@@ -9,6 +9,7 @@ local check = require("vise.check")
 local input = require("vise.run.input")
 local native = require("vise.native")
 local param = require("vise.param")
+local place = require("vise.place")
 local protocol = require("vise.metric.protocol")
 local record = require("vise.run.record")
 
@@ -92,7 +93,9 @@ function M.resolve(recipe, rows, given)
   end
   local missing = {}
   for _, row in ipairs(rows) do
-    if values[row.name] == nil then
+    if values[row.name] == nil and param.is_input(row) and row.default then
+      values[row.name] = place.default(row.default)
+    elseif values[row.name] == nil then
       values[row.name] = row.default
     end
     if values[row.name] == nil then

@@ -6,7 +6,7 @@ local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
 local options = require("vise.cli.options")
-local place = require("vise.cli.place")
+local place = require("vise.place")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 

@@ -3,7 +3,7 @@
 
 local native = require("vise.native")
 local options = require("vise.cli.options")
-local place = require("vise.cli.place")
+local place = require("vise.place")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 

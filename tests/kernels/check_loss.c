@@ -4,15 +4,11 @@
  * values.
  * `check_loss --bench` prints ns per element and the ratio to ref.
  */
-#include "core/mem.h"
-#include "core/rng.h"
+#include "kernels/check.h"
 #include "kernels/exp_body.h"
 #include "kernels/loss.h"
-#include "support/test.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 enum { LONGEST = 1031, PADDING = 16 };
@@ -28,13 +24,10 @@ enum { N_LENGTHS = 71 + sizeof lengths / sizeof lengths[0] };
 static vise_loss_kernels ref;
 
 /* Logits of a kind: 0 ordinary, 1 all equal, 2 far apart, 3 nearly equal to `base`. */
-static void fill(float *x, int64_t n, int kind, const float *base, uint64_t seed) {
+static void fill(float *x, int64_t n, int kind, const float *base, uint32_t seed) {
   for (int64_t i = 0; i < n; i++) {
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)kind}, counter[4] = {(uint32_t)i, 0, 0, 0};
-    uint32_t bits[4];
-    vise_philox(bits, counter, key);
-    const float u = (float)(bits[0] >> 8) * 0x1p-24f - 0.5f;
-    x[i] = kind == 0 ? 20.0f * u : kind == 1 ? 3.25f : kind == 2 ? 400.0f * u : base[i] + 1e-3f * u;
+    const float u = check_number(&seed);
+    x[i] = kind == 0 ? 10.0f * u : kind == 1 ? 3.25f : kind == 2 ? 200.0f * u : base[i] + 1e-3f * u;
   }
 }
 
@@ -44,19 +37,20 @@ static vise_softmax_row softmax_row(const vise_loss_kernels *k, const float *x, 
   return row;
 }
 
-static void same_bits(const char *what, int level, int64_t n, int kind, double got, double want) {
+static void
+same_bits(const char *what, vise_cpu_level level, int64_t n, int kind, double got, double want) {
   if (memcmp(&got, &want, sizeof got) != 0) {
-    fail_msg("%s at level %s, n = %lld, kind %d: %a, ref gives %a", what,
-             vise_cpu_name((vise_cpu_level)level), (long long)n, kind, got, want);
+    fail_msg("%s at level %s, n = %lld, kind %d: %a, ref gives %a", what, vise_cpu_name(level),
+             (long long)n, kind, got, want);
   }
 }
 
 static void every_level_agrees_with_ref_bit_for_bit(void **state) {
   (void)state;
   static float base[LONGEST], p_space[LONGEST + PADDING], q_space[LONGEST + PADDING];
-  for (int level = 0; level <= (int)vise_cpu_detect(); level++) {
+  for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
     vise_loss_kernels k;
-    vise_loss_init(&k, (vise_cpu_level)level);
+    vise_loss_init(&k, level);
     for (int i = 0; i < N_LENGTHS; i++) {
       for (int kind = 0; kind < 4; kind++) {
         const int64_t n = length_at(i);
@@ -82,9 +76,9 @@ static void every_level_agrees_with_ref_bit_for_bit(void **state) {
 static void a_nan_reaches_the_sum_wherever_it_stands(void **state) {
   (void)state;
   float x[37] = {0};
-  for (int level = 0; level <= (int)vise_cpu_detect(); level++) {
+  for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
     vise_loss_kernels k;
-    vise_loss_init(&k, (vise_cpu_level)level);
+    vise_loss_init(&k, level);
     for (int i = 0; i < 37; i++) {
       x[i] = NAN;
 
@@ -149,12 +143,12 @@ static void bench(void) {
   fill(q, 32768, 0, NULL, 2);
   for (int which = 0; which < 3; which++) {
     const double slow = time_of(&ref, which, p, q, 32768);
-    for (int level = 0; level <= (int)vise_cpu_detect(); level++) {
+    for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
       vise_loss_kernels k;
-      vise_loss_init(&k, (vise_cpu_level)level);
+      vise_loss_init(&k, level);
       const double ns = time_of(&k, which, p, q, 32768);
-      printf("%-12s %-7s %7.3f ns/element  %5.2fx\n", names[which],
-             vise_cpu_name((vise_cpu_level)level), ns, slow / ns);
+      printf("%-12s %-7s %7.3f ns/element  %5.2fx\n", names[which], vise_cpu_name(level), ns,
+             slow / ns);
     }
   }
 }

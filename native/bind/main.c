@@ -149,6 +149,5 @@ int main(int argc, char **argv) {
     code = 128 + last_interrupt; /* Lua knows that it was interrupted, not by what */
   }
   lua_close(L);
-  const int output = finish_output();
-  return code == 0 ? output : code;
+  return code != 0 ? code : finish_output();
 }

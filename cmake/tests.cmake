@@ -65,7 +65,6 @@ endforeach()
 
 # Linters: every tests/lint/check_*.lua, run in the source folder.
 file(GLOB lint_files CONFIGURE_DEPENDS tests/lint/check_*.lua)
-list(FILTER lint_files EXCLUDE REGEX check_docs)
 foreach(file IN LISTS lint_files)
   get_filename_component(name ${file} NAME_WE)
   string(REPLACE check_ lint_ name ${name})

@@ -99,6 +99,7 @@ function Artifact:ledger() end
 ---@return string? code "format" or "cancelled"
 function Artifact:verify() end
 
+--- Let go now. Safe to call twice.
 function Artifact:close() end
 
 local M = {}

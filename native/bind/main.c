@@ -46,6 +46,14 @@ static void on_interrupt(int signal_number) {
   lua_sethook(main_state, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+/* The only way to learn that a mapped file was cut short by somebody else, or its disk failed. */
+static void on_bus_error(int signal_number) {
+  static const char message[] = "vise: a file changed or failed while it was being read\n";
+  const ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
+  (void)ignored;
+  _exit(128 + signal_number);
+}
+
 static void catch_signals(void) {
   struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
   struct sigaction before;
@@ -57,6 +65,7 @@ static void catch_signals(void) {
   signal(SIGPIPE,
          SIG_IGN); /* a closed pipe or a full quota is a failed write, not a sudden death */
   signal(SIGXFSZ, SIG_IGN);
+  signal(SIGBUS, on_bus_error);
 }
 
 /* Write out what is left; 0, or the exit code when it could not be written. */

@@ -83,7 +83,7 @@ bool vise_cpu_wish_ignored(const char **out_wish) {
 const char *vise_cpu_model(void) {
 #if defined(__x86_64__)
   static char brand[49];
-  if (__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) {
+  if ((unsigned)__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) {
     return "unknown";
   }
   for (unsigned i = 0; i < 3; i++) {

@@ -129,30 +129,42 @@ static void writer_free(vise_file_writer *w) {
   vise_mem_free(w);
 }
 
+/*
+ * Open a name that nobody has: a process that was killed may have left one with our number, so
+ * there are several tries.
+ */
+static int open_temporary(char *name, size_t room, const char *path) {
+  static atomic_int serial = 0;
+  int fd = -1;
+  for (int tries = 0; fd < 0 && tries < 1000; tries++) {
+    snprintf(name, room, "%s.tmp-%ld-%d", path, (long)getpid(), serial++);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno != EEXIST) {
+      break;
+    }
+  }
+  return fd;
+}
+
 vise_status vise_file_writer_create(vise_file_writer **out, const char *path, vise_err *err) {
   *out = NULL;
-  void *memory = NULL;
+  void *memory = NULL, *temporary = NULL;
   VISE_TRY(vise_mem_zalloc(&memory, sizeof(vise_file_writer), err));
   vise_file_writer *w = memory;
   w->fd = -1;
-  char suffix[48];
-  static atomic_int serial = 0;
-  const int n = snprintf(suffix, sizeof suffix, ".tmp-%ld-%d", (long)getpid(), serial++);
-  void *temporary = NULL;
+  const size_t room = strlen(path) + 48;
   vise_status st = vise_mem_strdup(&w->path, path, strlen(path), err);
   if (st == VISE_OK) {
-    st = vise_mem_alloc(&temporary, strlen(path) + (size_t)n + 1, err);
+    st = vise_mem_alloc(&temporary, room, err);
+    w->temporary = temporary;
+  }
+  if (st == VISE_OK) {
+    w->fd = open_temporary(w->temporary, room, path);
+    if (w->fd < 0) {
+      st = io_error(err, path, "create");
+    }
   }
   if (st != VISE_OK) {
-    writer_free(w);
-    return st;
-  }
-  w->temporary = temporary;
-  memcpy(w->temporary, path, strlen(path));
-  memcpy(w->temporary + strlen(path), suffix, (size_t)n + 1);
-  w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (w->fd < 0) {
-    st = io_error(err, path, "create");
     writer_free(w);
     return st;
   }
@@ -182,6 +194,20 @@ vise_status vise_file_writer_truncate(vise_file_writer *w, uint64_t bytes, vise_
   return ftruncate(w->fd, (off_t)bytes) == 0 ? VISE_OK : io_error(err, w->path, "truncate");
 }
 
+/* Make a rename last through a power cut. Some file systems cannot, which is not our failure. */
+static void sync_folder_of(char *path) {
+  char *slash = strrchr(path, '/');
+  const char *folder = slash == NULL ? "." : slash == path ? "/" : path;
+  if (slash != NULL && slash != path) {
+    *slash = '\0';
+  }
+  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    (void)fsync(fd);
+    close(fd);
+  }
+}
+
 vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err) {
   vise_status st = VISE_OK;
   if (is_synced && fsync(w->fd) != 0) {
@@ -197,6 +223,8 @@ vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_er
   }
   if (st != VISE_OK) {
     unlink(w->temporary);
+  } else if (is_synced) {
+    sync_folder_of(w->path);
   }
   writer_free(w);
   return st;

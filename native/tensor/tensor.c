@@ -23,15 +23,17 @@ static vise_status check_shape(int64_t *count_out, int rank, const int64_t *shap
     return vise_fail(err, VISE_ESHAPE, "tensor: has %d dimensions, expected at most %d", rank,
                      VISE_RANK_MAX);
   }
-  *count_out = 1;
+  int64_t extent = 1; /* the product without dimensions of 0, which bounds the strides too */
+  bool is_empty = false;
   for (int i = 0; i < rank; i++) {
-    if (shape[i] < 0 || !vise_mul_i64(count_out, *count_out, shape[i]) ||
-        *count_out > INT64_MAX / 8) {
+    const int64_t d = shape[i] == 0 ? 1 : shape[i];
+    is_empty = is_empty || shape[i] == 0;
+    if (d < 0 || !vise_mul_i64(&extent, extent, d) || extent > INT64_MAX / 8) {
       return vise_fail(err, VISE_ESHAPE, "tensor: dimension %d of the shape is %lld, expected %s",
-                       i, (long long)shape[i],
-                       shape[i] < 0 ? "0 or more" : "fewer elements in all");
+                       i, (long long)shape[i], d < 0 ? "0 or more" : "fewer elements in all");
     }
   }
+  *count_out = is_empty ? 0 : extent;
   return VISE_OK;
 }
 

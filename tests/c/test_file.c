@@ -70,6 +70,21 @@ static void a_writer_shows_nothing_before_commit_and_leaves_nothing_after_abort(
   assert_int_equal(n_entries(), 1);
 }
 
+static void a_temporary_file_left_by_a_killed_process_is_not_in_the_way(void **state) {
+  (void)state;
+  char name[64];
+  for (int i = 0; i < 100; i++) {
+    snprintf(name, sizeof name, "a.tmp-%ld-%d", (long)getpid(), i);
+    FILE *left = fopen(test_path(folder, name), "w");
+    assert_non_null(left);
+    fclose(left);
+  }
+
+  assert_int_equal(vise_file_replace(test_path(folder, "a"), "new", 3, NULL), VISE_OK);
+
+  assert_content(test_path(folder, "a"), "new");
+}
+
 static void truncate_cuts_what_was_written(void **state) {
   (void)state;
   const char *path = test_path(folder, "a");
@@ -315,6 +330,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       FILE_TEST(replace_leaves_the_new_content_and_nothing_else),
       FILE_TEST(a_writer_shows_nothing_before_commit_and_leaves_nothing_after_abort),
+      FILE_TEST(a_temporary_file_left_by_a_killed_process_is_not_in_the_way),
       FILE_TEST(truncate_cuts_what_was_written),
       FILE_TEST(a_write_that_does_not_fit_leaves_the_old_file),
       FILE_TEST(a_folder_is_not_replaced),

@@ -121,8 +121,10 @@ static void shapes_that_overflow_are_refused(void **state) {
   vise_tensor *t;
   vise_err err;
   const int64_t huge[] = {INT64_C(1) << 40, INT64_C(1) << 40}, negative[] = {3, -1}, many[9] = {1};
+  const int64_t empty_but_huge[] = {0, INT64_C(1) << 40, INT64_C(1) << 40};
 
   assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 2, huge, &err), VISE_ESHAPE);
+  assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 3, empty_but_huge, &err), VISE_ESHAPE);
   assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 2, negative, &err), VISE_ESHAPE);
   assert_string_equal(err.msg, "tensor: dimension 1 of the shape is -1, expected 0 or more");
   assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 9, many, &err), VISE_ESHAPE);

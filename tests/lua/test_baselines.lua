@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- tier: slow
 -- Known numbers of real models, from ../shared/data/README.md.
 local lu = require("luaunit")
 local metric = require("vise.metric")

@@ -7,6 +7,7 @@
 #include "io/pretokenizer.h"
 
 #include "core/mem.h"
+#include "io/tokenizer_parts.h"
 
 #include <pcre2.h>
 #include <string.h>
@@ -32,6 +33,40 @@ static vise_status unsupported(vise_err *err, const char *what) {
   return vise_fail(err, VISE_EUNSUPPORTED, "pre_tokenizer %s is unsupported", what);
 }
 
+/*
+ * PCRE2 counts U+180E as a space, Unicode and the library that these files were made with do not.
+ * Append `pattern` with \s, and with \S outside classes, spelled out; a pattern whose classes take
+ * more than a look at its brackets stays as it is.
+ */
+static vise_status spell_spaces(vise_text *out, const char *pattern, size_t n, vise_err *err) {
+  static const char spaces[] = "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}"
+                               "\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
+  static const char *const hard[] = {"[:", "[]", "[^]", "\\Q", "(?#", "(?x"};
+  for (size_t i = 0; i < sizeof hard / sizeof hard[0]; i++) {
+    if (memmem(pattern, n, hard[i], strlen(hard[i])) != NULL) {
+      return vise_text_append(out, pattern, n, err);
+    }
+  }
+  bool in_class = false;
+  for (size_t i = 0; i < n; i++) {
+    const char escaped = pattern[i] == '\\' && i + 1 < n ? pattern[i + 1] : '\0';
+    if (escaped == 's' || (escaped == 'S' && !in_class)) {
+      const char *open = in_class ? "" : escaped == 's' ? "[" : "[^";
+      VISE_TRY(vise_text_append(out, open, strlen(open), err));
+      VISE_TRY(vise_text_append(out, spaces, sizeof spaces - 1, err));
+      VISE_TRY(vise_text_append(out, "]", in_class ? 0 : 1, err));
+      i++;
+    } else if (escaped != '\0') {
+      VISE_TRY(vise_text_append(out, pattern + i, 2, err));
+      i++;
+    } else {
+      VISE_TRY(vise_text_append(out, pattern + i, 1, err));
+      in_class = pattern[i] == '[' || (in_class && pattern[i] != ']');
+    }
+  }
+  return VISE_OK;
+}
+
 static vise_status
 add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err) {
   if (p->n_steps == STEPS_MAX || p->is_byte_level) {
@@ -41,17 +76,23 @@ add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err)
   if (bytes > PATTERN_BYTES_MAX) {
     return unsupported(err, "with a regular expression of more than 10000 bytes");
   }
+  vise_text spelled = {0};
+  const vise_status st = spell_spaces(&spelled, pattern, bytes, err);
+  if (st != VISE_OK) {
+    vise_mem_free(spelled.data);
+    return st;
+  }
   int code;
   PCRE2_SIZE at;
   pcre2_code *step = pcre2_compile(
-      (PCRE2_SPTR)pattern, bytes,
+      (PCRE2_SPTR)spelled.data, spelled.count,
       PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
+  vise_mem_free(spelled.data);
   if (step == NULL) {
     PCRE2_UCHAR reason[128];
     pcre2_get_error_message(code, reason, sizeof reason);
-    return vise_fail(err, VISE_EFORMAT,
-                     "pre_tokenizer Split: regular expression, character %zu: %s", at,
-                     (const char *)reason);
+    return vise_fail(err, VISE_EFORMAT, "pre_tokenizer Split: regular expression '%.100s': %s",
+                     pattern, (const char *)reason);
   }
   /* Where the system forbids it the interpreter does the same, slower. */
   (void)pcre2_jit_compile(step, PCRE2_JIT_COMPLETE);
@@ -92,6 +133,10 @@ static vise_status add_steps(vise_pretokenizer *p, const json_t *spec, vise_err 
   if (strcmp(type, "Split") == 0) {
     return add_split(p, spec, err);
   }
+  if (strcmp(type, "Digits") == 0) {
+    const bool is_each = json_is_true(json_object_get(spec, "individual_digits"));
+    return add_step(p, is_each ? "\\p{N}" : "\\p{N}+", is_each ? 5 : 6, err);
+  }
   if (strcmp(type, "Sequence") == 0) {
     size_t i;
     json_t *step;
@@ -101,8 +146,8 @@ static vise_status add_steps(vise_pretokenizer *p, const json_t *spec, vise_err 
     return VISE_OK;
   }
   return vise_fail(err, VISE_EUNSUPPORTED,
-                   "pre_tokenizer '%.40s' is unsupported, expected ByteLevel, Split "
-                   "or a Sequence of them",
+                   "pre_tokenizer '%.40s' is unsupported, expected ByteLevel, Split, "
+                   "Digits or a Sequence of them",
                    type);
 }
 

@@ -4,8 +4,8 @@
  * pieces that are encoded one by one.
  *
  * Known: null, ByteLevel, Split by a regular expression (matches and what lies between them are
- * pieces), and a Sequence of those. Regular expressions are PCRE2's with Unicode properties; its
- * Unicode is version 14, so letters and digits younger than that count as neither.
+ * pieces), Digits, and a Sequence of those. Regular expressions are PCRE2's with Unicode properties;
+ * its Unicode is version 14, so letters and digits younger than that count as neither.
  */
 #ifndef VISE_IO_PRETOKENIZER_H
 #define VISE_IO_PRETOKENIZER_H

@@ -255,8 +255,8 @@ static void components_that_are_unknown_are_named(void **state) {
   (void)state;
   const vise_status no = VISE_EUNSUPPORTED;
   refuse("normalizer", "{\"type\": \"NFKC\"}", no, "normalizer 'NFKC' is unsupported");
-  refuse("pre_tokenizer", "{\"type\": \"Digits\"}", no,
-         "pre_tokenizer 'Digits' is unsupported, expected ByteLevel, Split or a "
+  refuse("pre_tokenizer", "{\"type\": \"Whitespace\"}", no,
+         "pre_tokenizer 'Whitespace' is unsupported, expected ByteLevel, Split, Digits or a "
          "Sequence of them");
   refuse("pre_tokenizer.add_prefix_space", "true", no,
          "pre_tokenizer ByteLevel with add_prefix_space is unsupported");
@@ -290,8 +290,7 @@ static void what_contradicts_itself_is_named(void **state) {
          "id 7 is both '\xC4\x87' and '<e'");
   refuse("pre_tokenizer",
          "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a\"}, \"behavior\": \"Isolated\"}", bad,
-         "pre_tokenizer Split: regular expression, character 2: missing closing "
-         "parenthesis");
+         "pre_tokenizer Split: regular expression '(a': missing closing parenthesis");
   vise_tokenizer *t;
   vise_err err;
   assert_int_equal(vise_tokenizer_create_bpe(&t, "{", 1, &err), VISE_EFORMAT);
@@ -337,6 +336,41 @@ static vise_status note_piece(void *arg, size_t at, size_t n, vise_err *err) {
   s->end += n;
   json_array_append_new(s->sizes, json_integer((json_int_t)n));
   return VISE_OK;
+}
+
+static void assert_split(const char *spec, const char *text, const char *sizes) {
+  json_t *value = parse(spec), *expected = parse(sizes);
+  vise_pretokenizer *p;
+  splits s = {.sizes = json_array()};
+  assert_int_equal(vise_pretokenizer_create(&p, value, NULL), VISE_OK);
+
+  assert_int_equal(vise_pretokenizer_split(p, text, strlen(text), note_piece, &s, NULL), VISE_OK);
+
+  assert_true(json_equal(s.sizes, expected));
+  vise_pretokenizer_free(p);
+  json_decref(s.sizes);
+  json_decref(expected);
+  json_decref(value);
+}
+
+static void digits_split_one_by_one_or_together(void **state) {
+  (void)state;
+  assert_split("{\"type\": \"Digits\", \"individual_digits\": true}", "a12\xC2\xBD b",
+               "[1, 1, 1, 2, 2]");
+  assert_split("{\"type\": \"Digits\", \"individual_digits\": false}", "12a1", "[2, 1, 1]");
+}
+
+/* U+180E has been no white space since Unicode 6.3; U+0085 and U+3000 are. */
+static void spaces_are_those_of_unicode(void **state) {
+  (void)state;
+  static const char *const patterns[] = {"\\\\s", "[x\\\\s]", "[^\\\\s]+", "\\\\S+"};
+  for (int i = 0; i < 4; i++) {
+    char spec[128];
+    snprintf(spec, sizeof spec,
+             "{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"%s\"}}",
+             patterns[i]);
+    assert_split(spec, "a\xE1\xA0\x8E\xC2\x85q\xE3\x80\x80", "[4, 2, 1, 3]");
+  }
 }
 
 static json_t *read_json(const char *path) {
@@ -456,6 +490,8 @@ int main(void) {
       cmocka_unit_test(components_that_are_unknown_are_named),
       cmocka_unit_test(what_contradicts_itself_is_named),
       cmocka_unit_test(a_regular_expression_that_explodes_gives_up),
+      cmocka_unit_test(digits_split_one_by_one_or_together),
+      cmocka_unit_test(spaces_are_those_of_unicode),
       cmocka_unit_test(texts_split_as_the_tokenizers_library_splits_them),
       cmocka_unit_test(every_truncation_is_refused),
       cmocka_unit_test(use_survives_every_allocation_failure),

@@ -131,9 +131,7 @@ static void round_scales(void *stored_out, float *inout, int64_t n, vise_intq_sc
 }
 
 static float reciprocal(float scale) {
-  const float divisor =
-      scale == 0.0f ? 1.0f : scale; /* so that the loop over groups has no branch */
-  const float r = 1.0f / divisor;
+  const float r = 1.0f / (scale == 0.0f ? 1.0f : scale); /* no branch: a loop of it is vectors */
   return scale == 0.0f ? 0.0f : r;
 }
 
@@ -175,15 +173,20 @@ static void run_trials(const patch *p, vise_intq_trial *trials, int n_trials) {
   }
 }
 
-static vise_intq_trial new_trial(const patch *p, float r, int zero) {
-  return (vise_intq_trial){.r = r, .low = (float)-zero, .high = (float)(p->top - zero)};
+static void set_trial(vise_intq_trial *out, const patch *p, float r, int zero) {
+  out->r = r;
+  out->low = (float)-zero;
+  out->high = (float)(p->top - zero);
+  out->error = out->slope = out->mass = 0.0;
 }
 
 /* Squared error after the scale is refitted to the trial's codes. */
 static double fitted(const vise_intq_trial *t) {
-  const double s = 1.0 / (double)t->r;
-  const double gain = t->mass > 0.0 ? t->slope * t->slope / t->mass : 0.0;
-  return s * s * (t->error - gain);
+  const double r = (double)t->r;
+  if (t->mass == 0.0) {
+    return t->error / (r * r);
+  }
+  return (t->error * t->mass - t->slope * t->slope) / (t->mass * (r * r));
 }
 
 static float fitted_reciprocal(const vise_intq_trial *t) {
@@ -191,31 +194,36 @@ static float fitted_reciprocal(const vise_intq_trial *t) {
 }
 
 static double measured(const patch *p, choice c) {
-  vise_intq_trial t = new_trial(p, reciprocal(c.scale), c.zero);
+  vise_intq_trial t;
+  set_trial(&t, p, reciprocal(c.scale), c.zero);
   run_trials(p, &t, 1);
   return (double)c.scale * (double)c.scale * t.error;
 }
 
 enum { MAX_TRIALS = 64, REFITS = 3 };
 
-/* Refit the best of `trials` while that helps, and keep it in *inout if its stored form is better.
- */
+/* Refit the best of the trials while that helps; keep it if its stored form beats *inout. */
 static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choice *inout) {
   run_trials(p, trials, n_trials);
-  vise_intq_trial best = trials[0];
+  int at = 0;
+  double least = fitted(&trials[0]);
   for (int i = 1; i < n_trials; i++) {
-    if (fitted(&trials[i]) < fitted(&best)) {
-      best = trials[i];
+    const double error = fitted(&trials[i]);
+    if (error < least) {
+      least = error;
+      at = i;
     }
   }
+  vise_intq_trial best = trials[at];
   for (int i = 0; i < REFITS; i++) {
-    vise_intq_trial next = best;
-    next.r = fitted_reciprocal(&best);
-    next.error = next.slope = next.mass = 0.0;
+    vise_intq_trial next;
+    set_trial(&next, p, fitted_reciprocal(&best), (int)-best.low);
     run_trials(p, &next, 1);
-    if (!(fitted(&next) < fitted(&best))) {
+    const double error = fitted(&next);
+    if (!(error < least)) {
       break;
     }
+    least = error;
     best = next;
   }
   choice found = {1.0f / fitted_reciprocal(&best), (int)-best.low};
@@ -227,26 +235,25 @@ static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choic
 }
 
 /* Scales tried, as multiples of the plain one's reciprocal. */
-static const float steps[] = {0.8f, 0.85f, 0.9f,  0.95f, 1.0f, 1.05f, 1.1f, 1.15f,
-                              1.2f, 1.26f, 1.33f, 1.41f, 1.5f, 1.62f, 1.8f, 2.0f};
+static const float steps[] = {0.85f, 0.95f, 1.05f, 1.15f, 1.27f, 1.42f, 1.65f, 2.0f, 2.5f, 3.2f};
 enum { N_STEPS = sizeof steps / sizeof steps[0] };
 
 static void search(const patch *p, const layout *a, choice *inout) {
   const float r = reciprocal(inout->scale);
-  if (!isfinite(2.0f * r) || r == 0.0f) {
+  if (!isfinite(4.0f * r) || r == 0.0f) {
     return;
   }
   vise_intq_trial trials[MAX_TRIALS];
   int n = 0;
   for (int i = 0; i < N_STEPS; i++) {
     if (a->is_symmetric) {
-      trials[n++] = new_trial(p, r * steps[i], inout->zero);
-      trials[n++] = new_trial(p, -r * steps[i], inout->zero);
+      set_trial(&trials[n++], p, r * steps[i], inout->zero);
+      set_trial(&trials[n++], p, -r * steps[i], inout->zero);
     } else {
       for (int d = -1; d <= 1; d++) {
         const float z = rintf((float)inout->zero * steps[i]) + (float)d;
         const int zero = z < 0.0f ? 0 : z < (float)p->top ? (int)z : p->top;
-        trials[n++] = new_trial(p, r * steps[i], zero);
+        set_trial(&trials[n++], p, r * steps[i], zero);
       }
     }
   }

@@ -160,18 +160,18 @@ static void a_cancelled_run_gives_nothing(void **state) {
 
 /* ---- the same bytes everywhere ---- */
 
-static float some_importance[700];
+static float some_importance[516];
 
 static uint64_t digest_of_all(void) {
   uint64_t hash = 0xcbf29ce484222325u;
-  for (int j = 0; j < 700; j++) {
+  for (int j = 0; j < 516; j++) {
     some_importance[j] = fabsf(gaussian(5000, j));
   }
   for (int i = 0; vise_methods[i] != NULL; i++) {
     double values[VISE_PARAM_MAX];
     char text[64];
     for (int s = 0; setting(values, text, vise_methods[i]->params, s); s++) {
-      vise_weight *w = dense_f32(301, 700, gaussian), *q; /* more than one chunk of work */
+      vise_weight *w = dense_f32(520, 516, gaussian), *q; /* two chunks of work */
       const vise_method_input in = {
           .w = w, .values = values, .importance = s % 2 == 0 ? NULL : some_importance};
       if (vise_methods[i]->is_exact &&

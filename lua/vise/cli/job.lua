@@ -30,7 +30,9 @@ function M.run(request, given)
   request.out, request.seed = given.out, given.seed
   request.on_event = function(event)
     if event.event == "progress" then
-      display:update(text.printable(event.stage), event.done, event.total, event.unit)
+      display:update(event.done, event.total, event.unit)
+    elseif event.event == "stage" then
+      display:begin(text.printable(event.stage))
     elseif event.event == "log" then
       display:log(text.printable(event.text))
     end

@@ -25,16 +25,23 @@ function M.new(opts)
   return setmetatable({ _mode = mode, _shown = -math.huge }, H)
 end
 
---- Show that `done` of `total` units of a stage are behind us.
+--- A stage begins; the time left is reckoned from here.
 ---@param stage string "measure original"
+function H:begin(stage)
+  local now = native.core.clock()
+  self._stage, self._begin = stage, now
+  self._shown = self._mode == "plain" and now or -math.huge
+  if self._mode == "bar" then
+    self:_draw(stage .. " ...")
+  end
+end
+
+--- Show that `done` of `total` units of the stage are behind us.
 ---@param done number
 ---@param total number
 ---@param unit string "tokens"
-function H:update(stage, done, total, unit)
+function H:update(done, total, unit)
   local now = native.core.clock()
-  if stage ~= self._stage then
-    self._stage, self._begin, self._shown = stage, now, self._mode == "plain" and now or 0
-  end
   local every = self._mode == "bar" and H.bar_every or H.plain_every
   if self._mode == "none" or total <= 0 or (now - self._shown < every and done < total) then
     return
@@ -45,14 +52,12 @@ function H:update(stage, done, total, unit)
   local elapsed = now - self._begin
   local left = done > 0 and done < total and elapsed * (total - done) / done or nil
   if self._mode == "bar" then
-    io.stderr:write("\r\27[K", H.bar(stage, done, total, unit, left))
-    io.stderr:flush()
-    self._is_drawn = true
+    self:_draw(H.bar(self._stage, done, total, unit, left))
   else
     local tail = left and ", " .. text.duration(left) .. " left" or ""
     local line = "%s: %3.0f %% (%s of %s %s)%s"
     local share = 100 * done / total
-    term.say(line:format(stage, share, text.count(done), text.count(total), unit, tail))
+    term.say(line:format(self._stage, share, text.count(done), text.count(total), unit, tail))
   end
 end
 
@@ -72,6 +77,12 @@ function H:clear()
     io.stderr:flush()
     self._is_drawn = false
   end
+end
+
+function H:_draw(line)
+  io.stderr:write("\r\27[K", line)
+  io.stderr:flush()
+  self._is_drawn = true
 end
 
 function H.bar(stage, done, total, unit, left)

@@ -30,7 +30,7 @@ function M.main()
 end
 
 H.actions = {}
-H.describe_seconds = 5
+H.describe_seconds = 2
 
 function H.actions.describe(request)
   H.limit_time(request.path)

@@ -238,22 +238,26 @@ end
 
 --- Compress what is compressed on demand, which evaluation would do without a word.
 function H:_make_weights(m, stage)
+  if m:disk_bytes() then
+    return
+  end
   local places = m:places()
   local progress = self:_progress(stage, "weights")
-  for i, place in ipairs(m:disk_bytes() and {} or places) do
+  for i, place in ipairs(places) do
     assert(m:weight(place.name))
     progress(i, #places)
   end
 end
 
---- A callback (done, total) that sends ten events a second at most.
+--- Begin a stage: a callback (done, total) that sends ten events a second at most.
 function H:_progress(stage, unit)
   local last = 0
+  self._emit({ event = "stage", stage = stage })
   return function(done, total)
     local now = native.core.clock()
     if now - last >= 0.1 or done >= total then
       last = now
-      self._emit({ event = "progress", stage = stage, done = done, total = total, unit = unit })
+      self._emit({ event = "progress", done = done, total = total, unit = unit })
     end
   end
 end

@@ -17,12 +17,13 @@ function H.run(args)
   local m = options.open_model(args[1])
   local against = given.against and options.open_model(given.against)
   local display = progress.new(given)
+  display:begin("measure")
   local ok, row, message, code = pcall(metric.evaluate, m, {
     text = text,
     protocol = given.protocol,
     against = against,
     on_progress = function(done, total)
-      display:update("measure", done, total, "tokens")
+      display:update(done, total, "tokens")
     end,
   })
   display:clear()

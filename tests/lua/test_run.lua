@@ -172,6 +172,8 @@ function TestExecute:test_verbs_raise_with_the_line_of_the_recipe()
     { "job:measure(job:open(p.model), { text = p.text, protocol = 'nll-32', nmae = 'x' })",
       "measure: unknown option 'nmae' (did you mean 'name'?" },
     { "local m = job:open(p.model) job:save(m) job:save(m)", "save: a run has one artifact" },
+    { "job:open(p.model):compress({ { match = '*', method = 'rtn' } }):save('/tmp/x')",
+      "save: a recipe writes by job:save" },
     { "job.seed = 1", "frozen" },
     { "job:compres()", "attempt to call a nil value" },
   }

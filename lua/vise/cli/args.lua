@@ -28,6 +28,7 @@ local H = {}
 ---@field options vise.Flag[]
 ---@field more_options? fun(argv: string[]): vise.Flag[] options that depend on the others
 ---@field details? string further help
+---@field more_help? fun(argv: string[]): string help that depends on the arguments
 ---@field run fun(args: vise.Arguments): integer|nil exit code, 0 if absent
 
 ---@class vise.Arguments
@@ -128,7 +129,8 @@ function M.help(name, command, argv)
   if command.details then
     lines[#lines + 1] = "\n" .. command.details
   end
-  return table.concat(lines, "\n") .. "\n"
+  local more = command.more_help and command.more_help(argv) or ""
+  return table.concat(lines, "\n") .. "\n" .. more
 end
 
 --- "Usage: vise eval MODEL ...", one line for each form.

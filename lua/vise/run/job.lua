@@ -6,6 +6,7 @@ local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
 local recipe = require("vise.recipe")
+local save = require("vise.model.save")
 
 local M = {}
 local H = {}
@@ -70,7 +71,9 @@ end
 function H:open(input)
   local found = self:_find(input, "model", "open")
   self:note("open " .. found.given)
-  return assert(model.open(found.path))
+  local m = assert(model.open(found.path))
+  m.save = H.refuse_save -- and of all that is made from it
+  return m
 end
 
 --- A new model, places changed by the first rule that matches them.
@@ -124,7 +127,7 @@ function H:save(m)
     check.fail("save: a run has one artifact, and it is written already")
   end
   self:note("save")
-  local saved = assert(m:save(self._request.directory .. "/model.vise", {
+  local saved = assert(save.run(m, self._request.directory .. "/model.vise", {
     manifest = self:_manifest(),
     on_progress = self:_progress("save", "weights"),
   }))
@@ -201,6 +204,10 @@ function H.plain(opts)
     end
   end
   return plain
+end
+
+function H.refuse_save()
+  check.fail("save: a recipe writes by job:save, into the directory of its run")
 end
 
 function H.check_model(m, who)

@@ -2,10 +2,10 @@
 --- vise recipe check: does a recipe load, and what are its parameters?
 
 local check = require("vise.check")
+local described = require("vise.cli.described")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
 local options = require("vise.cli.options")
-local param = require("vise.param")
 local run = require("vise.run")
 local term = require("vise.cli.term")
 local text = require("vise.text")
@@ -60,18 +60,7 @@ function H.print(report)
   end
   local name = term.style(1, "bold", report.recipe)
   term.write(("%s: %s\n"):format(name, text.printable(report.about)))
-  local rows = {}
-  for i, row in ipairs(report.params) do
-    local default = row.default == nil and "(required)" or tostring(row.default)
-    rows[i] = { row.name, text.printable(default), param.expected(row), text.printable(row.doc) }
-  end
-  if #rows > 0 then
-    local left = {}
-    for i, title in ipairs({ "parameter", "default", "accepts", "" }) do
-      left[i] = { title = title, align = "left" }
-    end
-    term.write_table(rows, left, "  ")
-  end
+  term.write(described.table(report.params))
 end
 
 ---@type vise.Command

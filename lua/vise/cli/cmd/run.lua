@@ -2,10 +2,12 @@
 --- vise run: execute a recipe and record it.
 
 local check = require("vise.check")
+local described = require("vise.cli.described")
 local exit = require("vise.cli.exit")
 local job = require("vise.cli.job")
 local native = require("vise.native")
 local run = require("vise.run")
+local text = require("vise.text")
 
 local H = {}
 
@@ -27,6 +29,17 @@ function H.run(args)
   job.run(request, args.options)
 end
 
+--- The parameters of the recipe that the command line names, if it is one.
+function H.more_help(argv)
+  local recipe = argv[1] and not argv[1]:match("^%-") and run.read(argv[1])
+  local description = recipe and run.describe(recipe)
+  if description == nil then
+    return ""
+  end
+  local about = text.printable(description.about)
+  return ("\n%s: %s\n%s"):format(recipe.path, about, described.table(description.params))
+end
+
 --- A recipe of that folder with nearly that name.
 function H.suggest(path)
   local folder, name = path:match("^(.*/)([^/]+)$")
@@ -39,7 +52,7 @@ return {
   summary = "run a recipe and record it",
   usage = { "vise run RECIPE [NAME=VALUE ...] [--out DIR] [--seed N] [--json]" },
   positional = {
-    { name = "RECIPE", doc = "a Lua file; `vise recipe check RECIPE` shows its parameters" },
+    { name = "RECIPE", doc = "a Lua file; `vise run RECIPE --help` shows its parameters" },
     { name = "NAME=VALUE", doc = "a parameter of the recipe", optional = true, many = true },
   },
   options = job.options,
@@ -49,5 +62,6 @@ metrics.jsonl, ledger.json (bytes of every tensor), model.vise and log.txt. It a
 run is complete; a run that fails or is interrupted leaves nothing.
 
   vise run recipes/first.lua model=MODEL text=story.txt bits=3]],
+  more_help = H.more_help,
   run = H.run,
 }

@@ -69,6 +69,33 @@ function TestArch:test_qwen2_has_biases_on_q_k_v()
   H.expect_naive(self.folder)
 end
 
+--- Put a bias beside each of the named projections of every layer, in a shard of its own.
+function H.add_biases(folder, names)
+  local list = {}
+  local path = folder .. "/model.safetensors.index.json"
+  local index = native.json.decode(native.file.read(path))
+  for layer = 0, tiny_model.LAYERS - 1 do
+    for name, m in pairs(names) do
+      local full = ("model.layers.%d.%s.bias"):format(layer, name)
+      list[#list + 1] = { full, native.core.random_tensor("f32", { m }, 1, full, 0.3) }
+      index.weight_map[full] = "biases.safetensors"
+    end
+  end
+  assert(native.safetensors.write(folder .. "/biases.safetensors", list))
+  native.file.replace(path, native.json.encode(index))
+end
+
+function TestArch:test_llama_may_have_biases_everywhere()
+  local d, kv = tiny_model.DIM, tiny_model.DIM // tiny_model.HEADS * tiny_model.KV_HEADS
+  H.write(self.folder, {}, { attention_bias = true, mlp_bias = true })
+  H.add_biases(self.folder, {
+    ["self_attn.q_proj"] = d, ["self_attn.k_proj"] = kv, ["self_attn.v_proj"] = kv,
+    ["self_attn.o_proj"] = d, ["mlp.gate_proj"] = tiny_model.FFN, ["mlp.up_proj"] = tiny_model.FFN,
+    ["mlp.down_proj"] = d,
+  })
+  H.expect_naive(self.folder)
+end
+
 function TestArch:test_qwen2_uses_its_window_from_a_layer_on()
   H.write(self.folder, { arch = "qwen2" },
     { use_sliding_window = true, sliding_window = 9, max_window_layers = 1 })
@@ -136,8 +163,10 @@ function TestArch:test_what_is_not_implemented_is_refused_by_name()
     { { hidden_act = "gelu" }, "hidden_act is 'gelu', expected 'silu'" },
     { { partial_rotary_factor = 0.5 }, "partial_rotary_factor is 0.5, expected 1" },
     { { num_key_value_heads = 3 }, "num_key_value_heads is 3, expected a divisor of the 4 heads" },
-    { { hidden_size = "64" }, "hidden_size is '64', expected an integer of 1 or more" },
+    { { hidden_size = "64" }, "hidden_size is '64', expected an integer in [1, 2147483648]" },
     { { num_hidden_layers = false }, "num_hidden_layers is missing" },
+    { { num_hidden_layers = 1 << 30 },
+      "num_hidden_layers is 1073741824, expected an integer in [1, 4096]" },
     { { head_dim = 15 }, "head_dim is 15, expected an even number" },
   }) do
     H.write(self.folder, {}, case[1])

@@ -121,6 +121,40 @@ function TestModel:test_places_and_tensors_have_fixed_names()
   lu.assertError(m.tensor, m, "head")
 end
 
+function TestModel:test_one_file_is_as_good_as_shards()
+  tiny_model.write(self.folder, { dtype = "bf16" })
+  local wanted = H.logits(assert(model.open(self.folder)), H.IDS):string()
+  local list = {}
+  for i = 1, 2 do
+    local path = ("%s/model-%05d-of-00002.safetensors"):format(self.folder, i)
+    local file = assert(native.safetensors.open(path))
+    for _, name in ipairs(file:names()) do
+      list[#list + 1] = { name, file:tensor(name) }
+    end
+    os.remove(path)
+  end
+  os.remove(self.folder .. "/model.safetensors.index.json")
+  assert(native.safetensors.write(self.folder .. "/model.safetensors", list))
+
+  lu.assertTrue(H.logits(assert(model.open(self.folder)), H.IDS):string() == wanted)
+end
+
+function TestModel:test_a_tokenizer_json_serves_and_is_saved()
+  local text = golden.read("golden/tokenizer/bpe_gpt2.json")
+  H.skip_without("../shared/golden/tokenizer/bpe_gpt2.json")
+  tiny_model.write(self.folder)
+  os.remove(self.folder .. "/tokenizer.model")
+  native.file.replace(self.folder .. "/tokenizer.json", text)
+  local m = assert(model.open(self.folder))
+  local ids = m.tokenizer:encode("Once upon a time"):table()
+  assert(m:save(self.folder .. "/model.vise", { sync = false }))
+  local again = assert(model.open(self.folder .. "/model.vise"))
+
+  lu.assertEquals(again.tokenizer:kind(), "bpe")
+  lu.assertEquals(again.tokenizer:encode("Once upon a time"):table(), ids)
+  lu.assertEquals(again.tokenizer:decode(ids), "Once upon a time")
+end
+
 function TestModel:test_tied_places_hold_one_weight()
   tiny_model.write(self.folder, { tied = true })
   local m = assert(model.open(self.folder))
@@ -242,6 +276,25 @@ function TestModel:test_an_artifact_without_a_part_is_refused()
   writer = assert(native.artifact.create(path, { sync = false }))
   assert(writer:commit("{}"))
   H.expect_refusal(path, "format", path, "manifest has no model")
+end
+
+function TestModel:test_an_artifact_with_other_shapes_than_its_config_is_refused()
+  local m = assert(model.open(tiny_model.write(self.folder, { tied = true })))
+  local path = self.folder .. "/model.vise"
+  local writer = assert(native.artifact.create(path, { sync = false }))
+  for _, place in ipairs(m:places()) do
+    assert(writer:add_weight(place.name, m:weight("layers.0.attn.q")))
+  end
+  for _, name in ipairs(m:tensors()) do
+    assert(writer:add_tensor(name, m:tensor(name)))
+  end
+  assert(writer:commit(native.json.encode({ model = { config = m.config } })))
+  local hidden, message, code = assert(model.open(path)):hidden({
+    ids = native.tensor.zeros("i32", { 3 }), starts = { 1 } })
+
+  lu.assertNil(hidden)
+  lu.assertEquals({ message, code },
+    { path .. ": 'embed' is [64, 64], expected [320, 64]", "format" })
 end
 
 function TestModel:test_paths_that_are_no_model_are_refused()

@@ -27,16 +27,16 @@ function Reader:get(name)
   end
 end
 
---- An integer of at least `least` (1); `default` (if given) where there is none.
+--- An integer of at least `least` (1) and at most `most`; `default` (if given) where there is none.
 ---@return integer
-function Reader:integer(name, default, least)
+function Reader:integer(name, default, least, most)
   local value = self:get(name)
   if value == nil and default ~= nil then
     return default
   end
   local integer = type(value) == "number" and math.tointeger(value)
-  if not integer or integer < (least or 1) or integer > H.largest then
-    self:wrong(name, ("an integer of %d or more"):format(least or 1))
+  if not integer or integer < (least or 1) or integer > (most or H.largest) then
+    self:wrong(name, ("an integer in [%d, %d]"):format(least or 1, most or H.largest))
   end
   return integer
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- A Hugging Face folder: config.json, safetensors in one file or in shards, a tokenizer.
 
+local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local sources = require("vise.model.sources")
@@ -82,7 +83,7 @@ function H.files(path)
       where[tensor] = { name = name, file = file }
     end
   end
-  for tensor, name in next, expected or {} do
+  for tensor, name in check.sorted_pairs(expected or {}) do
     if where[tensor] == nil or where[tensor].name ~= name then
       refusal.refuse_format("%s: tensor '%s' is not in %s", index_path, tensor, name)
     end
@@ -93,7 +94,7 @@ end
 --- File names of an index, sorted. They are names beside it, never paths.
 function H.shard_names(index_path, weight_map)
   local seen, names = {}, {}
-  for _, name in next, weight_map do
+  for _, name in check.sorted_pairs(weight_map) do
     if type(name) ~= "string" or name:find("/") or name:sub(1, 1) == "." then
       refusal.refuse_format("%s: file is %s, expected a name without folders", index_path,
         type(name) == "string" and "'" .. name .. "'" or "a " .. type(name))

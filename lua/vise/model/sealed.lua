@@ -29,14 +29,15 @@ function M.open(path)
     tokenizer_file = H.tokenizer_file(reader),
     manifest = manifest,
   }
+  local shapes = {}
   function source.bind(net)
-    H.bind(path, reader, net)
+    shapes = H.bind(path, reader, net)
   end
   function source.weight(place)
-    return reader:weight(place)
+    return H.checked(path, place, shapes[place], reader:weight(place))
   end
   function source.tensor(name)
-    return reader:tensor(name)
+    return H.checked(path, name, shapes[name], reader:tensor(name))
   end
   function source.tokenizer()
     return sources.tokenizer(source.tokenizer_file, path)
@@ -44,8 +45,9 @@ function M.open(path)
   return source
 end
 
---- Every declared part is there and has the shape it should have.
+--- Every declared part is there: {[name] = shape it must have}.
 function H.bind(path, reader, net)
+  local shapes = {}
   for _, kind in ipairs({ "weight", "tensor" }) do
     for _, part in ipairs(kind == "weight" and net.places or net.tensors) do
       local is = reader:kind(part.name)
@@ -53,8 +55,22 @@ function H.bind(path, reader, net)
         refusal.refuse_format("%s: %s '%s' is %s", path, kind, part.name,
           is and "a " .. is or "missing")
       end
+      shapes[part.name] = part.shape
     end
   end
+  return shapes
+end
+
+--- What the reader gave, if it has the shape that the config asks for.
+function H.checked(path, name, shape, part, message, code)
+  if part == nil then
+    return nil, message, code
+  end
+  local is, expected = table.concat(part:shape(), ", "), table.concat(shape, ", ")
+  if is ~= expected then
+    return nil, ("%s: '%s' is [%s], expected [%s]"):format(path, name, is, expected), "format"
+  end
+  return part
 end
 
 function H.tokenizer_file(reader)

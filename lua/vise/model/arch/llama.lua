@@ -40,7 +40,7 @@ function M.new(config)
   local net = setmetatable({
     context = config:integer("max_position_embeddings", 2048),
     vocabulary = config:integer("vocab_size"),
-    n_layers = config:integer("num_hidden_layers"),
+    n_layers = config:integer("num_hidden_layers", nil, 1, H.most_layers),
     width = width,
     inner = config:integer("intermediate_size"),
     heads = heads,
@@ -138,6 +138,8 @@ function H.add(x, y)
   local b <close> = y
   return must(nn.add(a, b))
 end
+
+H.most_layers = 4096 -- every layer is declared before a file is looked at
 
 function H.check(config)
   local act = config:get("hidden_act")

@@ -27,7 +27,7 @@ Reference.__index = Reference
 
 --- The kept states of a model, if there are any, else room to keep them.
 ---@param model vise.Model
----@param plan table name, windows, batches: see vise.metric
+---@param plan table windows, batches: see vise.metric.protocol
 ---@param folder string|nil made if need be; nil keeps nothing
 ---@return vise.Reference
 function M.open(model, plan, folder)
@@ -69,9 +69,25 @@ function Reference:commit()
   end
 end
 
---- What decides the states, as one hash. Weights are read whole: about a second per GB.
+--- What decides the states, as one hash.
 function H.key(model, plan)
-  local lines = { "hidden states 1", plan.name, model.arch, native.json.encode(model.config) }
+  H.identities[model] = H.identities[model] or H.identity(model)
+  local lines = { "hidden states 1", H.identities[model] }
+  for _, batch in ipairs(plan.batches) do
+    lines[#lines + 1] = "batch"
+    for w = batch.from, batch.to do
+      lines[#lines + 1] = plan.windows[w].first .. ":" .. table.concat(plan.windows[w].ids, " ")
+    end
+  end
+  return native.core.sha256(table.concat(lines, "\n")):sub(1, 32)
+end
+
+--- Hashes of models; these are values, so once is enough.
+H.identities = setmetatable({}, { __mode = "k" })
+
+--- The content of a model as one hash. Weights are read whole: about a second per GB.
+function H.identity(model)
+  local lines = { model.arch, native.json.encode(model.config) }
   for _, place in ipairs(model:places()) do
     lines[#lines + 1] = place.name
     H.describe(lines, must(must(model:weight(place.name)):tree()))
@@ -80,13 +96,7 @@ function H.key(model, plan)
     lines[#lines + 1] = name
     H.describe_tensor(lines, must(model:tensor(name)))
   end
-  for _, batch in ipairs(plan.batches) do
-    lines[#lines + 1] = "batch"
-    for w = batch.from, batch.to do
-      lines[#lines + 1] = plan.windows[w].first .. ":" .. table.concat(plan.windows[w].ids, " ")
-    end
-  end
-  return native.core.sha256(table.concat(lines, "\n")):sub(1, 32)
+  return native.core.sha256(table.concat(lines, "\n"))
 end
 
 --- A tree of vise.weight: kind, attributes, parts and children, contents by their hashes.

@@ -33,7 +33,7 @@ end
 function H.more_help(argv)
   local recipe = argv[1] and not argv[1]:match("^%-") and run.read(argv[1])
   local description = recipe and run.describe(recipe)
-  if description == nil then
+  if not description then
     return ""
   end
   local about = text.printable(description.about)

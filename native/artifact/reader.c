@@ -2,7 +2,9 @@
 /*
  * Whatever is asked for becomes a list of frames. They are checked in parallel, each decoded to
  * where its content belongs; of those that fail, the first in the list is reported. A part whose
- * frames lie in the file as they are is checked once and then used where it lies.
+ * frames lie in the file as they are is checked once and then used where it lies. Pages of the
+ * mapping that have been copied or only looked at are let go at once: reading a large model frame
+ * by frame takes no more memory than what is kept of it.
  */
 #include "artifact/artifact.h"
 #include "artifact/frame.h"
@@ -32,6 +34,7 @@ typedef struct job_list {
   vise_frame_coder **coders; /* owned, one per thread */
   uint8_t **scratch;         /* owned: a frame per thread, for content that is not wanted */
   int n_threads;
+  bool is_verifying; /* nothing of what is looked at is used afterwards */
 } job_list;
 
 static int64_t count_jobs(const job_list *l) {
@@ -115,6 +118,9 @@ static void run_jobs_chunk(void *arg, int64_t begin, int64_t end, int worker) {
   job *jobs = l->jobs.data;
   for (int64_t i = begin; i < end; i++) {
     jobs[i].status = run_job(l->a, &jobs[i], l->coders[worker], l->scratch[worker], NULL);
+    if (vise_storage_is_mapped(l->a->storage) && (l->is_verifying || jobs[i].out != NULL)) {
+      vise_file_drop_pages(l->a->data + jobs[i].offset, jobs[i].stored_bytes);
+    }
   }
 }
 
@@ -364,7 +370,7 @@ vise_status vise_artifact_tensor(vise_tensor **out, vise_artifact *a, int64_t i,
 }
 
 vise_status vise_artifact_verify(vise_artifact *a, vise_err *err) {
-  job_list l = {.a = a};
+  job_list l = {.a = a, .is_verifying = true};
   vise_status st = VISE_OK;
   for (int64_t i = 0; i < a->n_parts && st == VISE_OK; i++) {
     st = add_jobs(&l, &a->parts[i], NULL, err);

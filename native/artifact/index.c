@@ -116,191 +116,6 @@ static vise_status check_hash(const vise_artifact *a, vise_err *err) {
   return VISE_OK;
 }
 
-/* ---- walking an object ---- */
-
-typedef struct walk {
-  vise_artifact *a;
-  int64_t object, use;
-  vise_cursor c;
-  int n_nodes;
-  char place[VISE_PLACE_MAX];
-  bool is_building;
-  vise_index_use_fn *fn;
-  void *arg;
-} walk;
-
-static vise_status bad_object(const walk *w, vise_err *err, const char *what) {
-  return vise_fail(err, VISE_EFORMAT, "contents: object %" PRId64 " at byte %" PRIu64 ": %s",
-                   w->object, (uint64_t)(w->c.at - w->a->data), what);
-}
-
-/* dtype, rank, shape, part; and the tensor that `fn` makes of it. */
-static vise_status walk_array(walk *w, vise_tensor **out, vise_err *err) {
-  vise_index_use use = {.place = w->place, .use = w->use};
-  const bool is_dtype = vise_container_dtype_find(&use.dtype, vise_cursor_u8(&w->c));
-  use.rank = vise_cursor_u8(&w->c);
-  if (w->c.is_bad || !is_dtype || use.rank > VISE_RANK_MAX) {
-    return bad_object(w, err, "no such dtype or rank");
-  }
-  uint64_t bytes = vise_dtype_bytes(use.dtype);
-  bool fits = true;
-  for (int i = 0; i < use.rank; i++) {
-    const uint64_t dim = vise_cursor_u64(&w->c);
-    fits = fits && dim <= INT64_MAX && vise_mul_u64(&bytes, bytes, dim) && bytes <= INT64_MAX;
-    use.shape[i] = fits ? (int64_t)dim : 0;
-  }
-  use.part = vise_cursor_u32(&w->c);
-  if (w->c.is_bad || use.part >= w->a->n_parts) {
-    return bad_object(w, err, "no such part");
-  }
-  if (!fits || bytes != w->a->parts[use.part].bytes) {
-    return bad_object(w, err, "its shape does not have the bytes of its part");
-  }
-  w->use++;
-  return w->fn(w->arg, out, &use, err);
-}
-
-static vise_status walk_attribute(walk *w, vise_tree *tree, vise_err *err) {
-  char name[VISE_TREE_NAME], text[VISE_TREE_NAME] = "";
-  vise_cursor_text(&w->c, name, sizeof name);
-  const uint8_t type = vise_cursor_u8(&w->c);
-  uint64_t bits = 0;
-  double real;
-  if (type == VISE_ATTRIBUTE_TEXT) {
-    vise_cursor_text(&w->c, text, sizeof text);
-  } else {
-    bits = vise_cursor_u64(&w->c);
-  }
-  if (w->c.is_bad || type > VISE_ATTRIBUTE_TEXT || name[0] == '\0') {
-    return bad_object(w, err, "an attribute is malformed");
-  }
-  if (tree == NULL) {
-    return VISE_OK;
-  }
-  switch ((vise_attribute_type)type) {
-  case VISE_ATTRIBUTE_INT: return vise_tree_add_int(tree, name, (int64_t)bits, err);
-  case VISE_ATTRIBUTE_REAL:
-    memcpy(&real, &bits, sizeof real);
-    return vise_tree_add_real(tree, name, real, err);
-  case VISE_ATTRIBUTE_TEXT: break;
-  }
-  return vise_tree_add_text(tree, name, text, err);
-}
-
-static vise_status walk_part(walk *w, vise_tree *tree, size_t prefix, vise_err *err) {
-  char name[VISE_TREE_NAME];
-  vise_cursor_text(&w->c, name, sizeof name);
-  if (w->c.is_bad || name[0] == '\0') {
-    return bad_object(w, err, "a part has no name");
-  }
-  snprintf(w->place + prefix, sizeof w->place - prefix, "%s", name);
-  vise_tensor *t = NULL;
-  vise_status st = walk_array(w, &t, err);
-  if (st == VISE_OK && tree != NULL) {
-    st = vise_tree_add_part(tree, name, t, err);
-  }
-  vise_tensor_release(t);
-  return st;
-}
-
-static vise_status walk_tree(walk *w, vise_tree **out, int depth, size_t prefix, vise_err *err);
-
-static vise_status
-walk_child(walk *w, vise_tree *tree, int i, int depth, size_t prefix, vise_err *err) {
-  const int n = snprintf(w->place + prefix, sizeof w->place - prefix, "%d.", i + 1);
-  vise_tree *child = NULL;
-  VISE_TRY(walk_tree(w, &child, depth + 1, prefix + (size_t)n, err));
-  if (tree == NULL) {
-    return VISE_OK;
-  }
-  const vise_status st = vise_tree_add_child(tree, child, err);
-  if (st != VISE_OK) {
-    vise_tree_free(child);
-  }
-  return st;
-}
-
-static vise_status walk_nodes(walk *w, vise_tree *tree, int depth, size_t prefix, vise_err *err) {
-  const int n_attributes = vise_cursor_u8(&w->c);
-  if (n_attributes > VISE_TREE_ATTRIBUTES) {
-    return bad_object(w, err, "too many attributes");
-  }
-  for (int i = 0; i < n_attributes; i++) {
-    VISE_TRY(walk_attribute(w, tree, err));
-  }
-  const int n_parts = vise_cursor_u8(&w->c);
-  if (n_parts > VISE_TREE_PARTS) {
-    return bad_object(w, err, "too many parts");
-  }
-  for (int i = 0; i < n_parts; i++) {
-    VISE_TRY(walk_part(w, tree, prefix, err));
-  }
-  const int n_children = vise_cursor_u8(&w->c);
-  if (n_children > VISE_TREE_CHILDREN) {
-    return bad_object(w, err, "too many children");
-  }
-  for (int i = 0; i < n_children; i++) {
-    VISE_TRY(walk_child(w, tree, i, depth, prefix, err));
-  }
-  return w->c.is_bad ? bad_object(w, err, "it ends too early") : VISE_OK;
-}
-
-static vise_status walk_tree(walk *w, vise_tree **out, int depth, size_t prefix, vise_err *err) {
-  char kind[VISE_TREE_NAME];
-  vise_cursor_text(&w->c, kind, sizeof kind);
-  const uint64_t m = vise_cursor_u64(&w->c), k = vise_cursor_u64(&w->c);
-  if (w->c.is_bad || kind[0] == '\0' || m > INT64_MAX || k > INT64_MAX) {
-    return bad_object(w, err, "its kind or shape is malformed");
-  }
-  if (depth >= VISE_TREE_DEPTH || ++w->n_nodes > VISE_TREE_NODES_MAX) {
-    return bad_object(w, err, "its tree is too deep or too large");
-  }
-  vise_tree *tree = NULL;
-  if (w->is_building) {
-    VISE_TRY(vise_tree_create(&tree, kind, (int64_t)m, (int64_t)k, err));
-  }
-  const vise_status st = walk_nodes(w, tree, depth, prefix, err);
-  if (st != VISE_OK) {
-    vise_tree_free(tree);
-    return st == VISE_EARG ? bad_object(w, err, "a name is used twice") : st;
-  }
-  *out = tree;
-  return VISE_OK;
-}
-
-vise_status vise_index_walk(vise_artifact *a,
-                            int64_t i,
-                            vise_tree **tree_out,
-                            vise_tensor **tensor_out,
-                            vise_index_use_fn *fn,
-                            void *arg,
-                            vise_err *err) {
-  const vise_index_object *o = &a->objects[i];
-  walk w = {.a = a,
-            .object = i,
-            .use = o->first_use,
-            .c = {o->at, a->manifest, false},
-            .is_building = tree_out != NULL,
-            .fn = fn,
-            .arg = arg};
-  if (o->is_weight) {
-    vise_tree *tree = NULL;
-    VISE_TRY(walk_tree(&w, &tree, 0, 0, err));
-    if (tree_out != NULL) {
-      *tree_out = tree;
-    }
-    return VISE_OK;
-  }
-  vise_tensor *t = NULL;
-  const vise_status st = walk_array(&w, &t, err);
-  if (st != VISE_OK || tensor_out == NULL) {
-    vise_tensor_release(t);
-    return st;
-  }
-  *tensor_out = t;
-  return VISE_OK;
-}
-
 /* ---- contents ---- */
 
 static vise_status alloc_rows(void **out,
@@ -320,16 +135,20 @@ static vise_status alloc_rows(void **out,
 
 typedef struct first_uses {
   vise_artifact *a;
-  int64_t object, n_uses;
+  int64_t object, n_uses, n_used; /* uses so far, and parts that they use */
 } first_uses;
 
 static vise_status
 note_use(void *arg, vise_tensor **tensor_out, const vise_index_use *use, vise_err *err) {
   (void)tensor_out;
-  (void)err;
   first_uses *f = arg;
   vise_index_part *p = &f->a->parts[use->part];
   if (p->first_use < 0) {
+    if (use->part != f->n_used++) {
+      return vise_fail(err, VISE_EFORMAT,
+                       "contents: object %" PRId64 " uses part %" PRId64 " before part %" PRId64,
+                       f->object, use->part, f->n_used - 1);
+    }
     p->first_use = use->use;
     p->first_object = f->object;
   }
@@ -348,22 +167,19 @@ static vise_status parse_objects(vise_artifact *a, vise_cursor *c, vise_err *err
     o->at = c->at;
     o->is_weight = type == VISE_OBJECT_WEIGHT;
     o->first_use = uses.n_uses;
-    o->first_name = -1;
     if (type > VISE_OBJECT_WEIGHT) {
       return vise_fail(err, VISE_EFORMAT, "contents: object %" PRId64 " is of type %d", i, type);
     }
-    walk w = {.a = a, .object = i, .use = uses.n_uses, .c = *c, .fn = note_use, .arg = &uses};
-    uses.object = i;
-    vise_tree *no_tree;
-    vise_tensor *no_tensor = NULL;
     if (o->is_weight) {
       vise_cursor kind = *c;
       vise_cursor_text(&kind, o->kind, sizeof o->kind);
-      VISE_TRY(walk_tree(&w, &no_tree, 0, 0, err));
-    } else {
-      VISE_TRY(walk_array(&w, &no_tensor, err));
     }
-    *c = w.c;
+    uses.object = i;
+    VISE_TRY(vise_index_walk(a, i, NULL, NULL, &c->at, note_use, &uses, err));
+  }
+  if (uses.n_used < a->n_parts) {
+    return vise_fail(err, VISE_EFORMAT, "contents: part %" PRId64 " belongs to nothing",
+                     uses.n_used);
   }
   return VISE_OK;
 }
@@ -373,17 +189,19 @@ static int compare_names(const void *a, const void *b) {
   return strcmp((*x)->text, (*y)->text);
 }
 
-static vise_status
-parse_name(vise_artifact *a, vise_cursor *c, int64_t i, char **text, vise_err *err) {
+/* The name `i`, its text at *text, which moves on. `*n_named` objects have names so far. */
+static vise_status parse_name(
+    vise_artifact *a, vise_cursor *c, int64_t i, char **text, int64_t *n_named, vise_err *err) {
   vise_cursor_text(c, *text, VISE_NAME_MAX + 1);
-  const uint32_t object = vise_cursor_u32(c);
-  if (c->is_bad || **text == '\0' || object >= a->n_objects) {
+  const int64_t object = vise_cursor_u32(c);
+  if (c->is_bad || **text == '\0' || object > *n_named || object >= a->n_objects) {
     return vise_fail(err, VISE_EFORMAT, "contents: name %" PRId64 " is malformed", i);
   }
   a->names[i] = (vise_index_name){*text, object};
   vise_index_object *o = &a->objects[object];
-  if (o->first_name < 0) {
+  if (object == *n_named) {
     o->first_name = i;
+    ++*n_named;
   }
   o->n_names++;
   *text += strlen(*text) + 1;
@@ -400,9 +218,13 @@ static vise_status parse_names(vise_artifact *a, vise_cursor *c, vise_err *err) 
   VISE_TRY(vise_mem_alloc(&memory, (size_t)(c->end - c->at) + VISE_NAME_MAX + 1, err));
   a->names_text = memory;
   char *text = a->names_text;
+  int64_t n_named = 0;
   for (int64_t i = 0; i < a->n_names; i++) {
-    VISE_TRY(parse_name(a, c, i, &text, err));
+    VISE_TRY(parse_name(a, c, i, &text, &n_named, err));
     a->by_name[i] = &a->names[i];
+  }
+  if (n_named < a->n_objects) {
+    return vise_fail(err, VISE_EFORMAT, "contents: object %" PRId64 " has no name", n_named);
   }
   qsort(a->by_name, (size_t)a->n_names, sizeof *a->by_name, compare_names);
   for (int64_t i = 1; i < a->n_names; i++) {
@@ -414,35 +236,39 @@ static vise_status parse_names(vise_artifact *a, vise_cursor *c, vise_err *err) 
   return VISE_OK;
 }
 
+static vise_status parse_parts(vise_artifact *a, vise_cursor *c, vise_err *err) {
+  void *memory;
+  VISE_TRY(alloc_rows(&memory, a->n_parts, sizeof *a->parts, c, 40, "parts", err));
+  a->parts = memory;
+  vise_digest_map map = {0};
+  vise_status st = VISE_OK;
+  for (int64_t i = 0; i < a->n_parts && st == VISE_OK; i++) {
+    a->parts[i].bytes = vise_cursor_u64(c);
+    a->parts[i].digest = vise_cursor_take(c, VISE_SHA256_BYTES);
+    a->parts[i].n_frames = vise_container_frames(a->parts[i].bytes);
+    a->parts[i].first_use = -1;
+    int64_t same;
+    st = vise_digest_map_intern(&same, &map, a->parts[i].digest, i, err);
+    if (st == VISE_OK && same != i) {
+      st = vise_fail(err, VISE_EFORMAT, "contents: parts %" PRId64 " and %" PRId64 " are the same",
+                     same, i);
+    }
+  }
+  vise_digest_map_free(&map);
+  return st;
+}
+
 static vise_status parse_contents(vise_artifact *a, vise_err *err) {
   vise_cursor c = {a->contents, a->manifest, false};
   a->n_parts = vise_cursor_u32(&c);
   a->n_objects = vise_cursor_u32(&c);
   a->n_names = vise_cursor_u32(&c);
-  void *memory;
-  VISE_TRY(alloc_rows(&memory, a->n_parts, sizeof *a->parts, &c, 40, "parts", err));
-  a->parts = memory;
-  for (int64_t i = 0; i < a->n_parts; i++) {
-    a->parts[i].bytes = vise_cursor_u64(&c);
-    a->parts[i].digest = vise_cursor_take(&c, VISE_SHA256_BYTES);
-    a->parts[i].n_frames = vise_container_frames(a->parts[i].bytes);
-    a->parts[i].first_use = -1;
-  }
+  VISE_TRY(parse_parts(a, &c, err));
   VISE_TRY(parse_objects(a, &c, err));
   VISE_TRY(parse_names(a, &c, err));
   if (c.is_bad || c.at != c.end) {
     return vise_fail(err, VISE_EFORMAT, "contents: end at byte %" PRIu64 ", expected %" PRIu64,
                      (uint64_t)(c.at - a->data), (uint64_t)(c.end - a->data));
-  }
-  for (int64_t i = 0; i < a->n_parts; i++) {
-    if (a->parts[i].first_use < 0) {
-      return vise_fail(err, VISE_EFORMAT, "contents: part %" PRId64 " belongs to nothing", i);
-    }
-  }
-  for (int64_t i = 0; i < a->n_objects; i++) {
-    if (a->objects[i].first_name < 0) {
-      return vise_fail(err, VISE_EFORMAT, "contents: object %" PRId64 " has no name", i);
-    }
   }
   return VISE_OK;
 }
@@ -490,7 +316,14 @@ static vise_status parse_sizes(vise_index_part *p, int64_t i, vise_cursor *c, vi
     if (stored == 0 || stored > vise_container_frame_bytes(p->bytes, f)) {
       return bad_layout(i, err, "a frame is empty or larger than its content");
     }
+    const bool is_coded = stored < vise_container_frame_bytes(p->bytes, f);
+    if (!is_coded && vise_load_u64(p->checks + 8 * f) != 0) {
+      return bad_layout(i, err, "a frame stored as it is has a checksum");
+    }
     p->stored_bytes += stored;
+  }
+  if (p->stored_bytes == p->bytes) {
+    return bad_layout(i, err, "none of its frames is coded");
   }
   return VISE_OK;
 }

@@ -23,7 +23,7 @@ typedef struct vise_index_part {
   const uint8_t *sizes;  /* u32 stored bytes of frames; NULL with coder raw */
   const uint8_t *checks; /* u64 */
   int width;             /* of its planes, 0 for none */
-  int64_t first_use;     /* counting all uses in the order of objects; -1: none yet */
+  int64_t first_use;     /* counting all uses in the order of objects; -1 until found */
   int64_t first_object;
   bool is_verified; /* of coder raw, once its frames have been checked */
 } vise_index_part;
@@ -34,7 +34,7 @@ typedef struct vise_index_object {
   char kind[VISE_TREE_NAME];
   const char *description; /* borrowed from `descriptions` */
   int64_t first_use;       /* of parts, as above, before this object */
-  int64_t first_name;      /* -1: none yet */
+  int64_t first_name;
   int64_t n_names;
   vise_weight *weight; /* retained once opened, when it has several names */
 } vise_index_object;
@@ -84,6 +84,7 @@ vise_index_use_fn(void *arg, vise_tensor **tensor_out, const vise_index_use *use
  *
  * tree_out     NULL, or gets the tree of a weight, whose parts are what `fn` made; owned
  * tensor_out   NULL, or gets what `fn` made for the one part of a tensor; owned
+ * end_out      NULL, or gets the byte after the object
  *
  * Errors: VISE_EFORMAT; those of `fn`; VISE_ENOMEM.
  */
@@ -91,6 +92,7 @@ vise_status vise_index_walk(vise_artifact *a,
                             int64_t i,
                             vise_tree **tree_out,
                             vise_tensor **tensor_out,
+                            const uint8_t **end_out,
                             vise_index_use_fn *fn,
                             void *arg,
                             vise_err *err) VISE_MUST_USE;

@@ -179,7 +179,7 @@ static vise_status
 fail_at(vise_artifact *a, const job *j, vise_status status, const char *what, vise_err *err) {
   place p = {.part = j->part, .a = a};
   const int64_t object = j->part->first_object;
-  VISE_TRY(vise_index_walk(a, object, NULL, NULL, note_place, &p, err));
+  VISE_TRY(vise_index_walk(a, object, NULL, NULL, NULL, note_place, &p, err));
   const char *name = a->names[a->objects[object].first_name].text;
   if (a->objects[object].is_weight) {
     return vise_fail(err, status, "%s: part '%s' of '%s': frame %" PRIu64 " %s", a->path, p.text,
@@ -290,7 +290,7 @@ static vise_status load(vise_artifact *a,
                         vise_tensor **tensor_out,
                         vise_err *err) {
   job_list l = {.a = a};
-  vise_status st = vise_index_walk(a, object, tree_out, tensor_out, use_tensor, &l, err);
+  vise_status st = vise_index_walk(a, object, tree_out, tensor_out, NULL, use_tensor, &l, err);
   if (st == VISE_OK) {
     st = run_jobs(&l, err);
   } else if (st != VISE_ENOMEM) {
@@ -466,7 +466,7 @@ void vise_artifact_each_part(const vise_artifact *a,
   part_visit v = {a, fn, arg};
   /* What was walked at opening walks again. The walk changes nothing when it builds nothing. */
   const vise_status st = vise_index_walk((vise_artifact *)(uintptr_t)a, a->names[i].object, NULL,
-                                         NULL, visit_part, &v, NULL);
+                                         NULL, NULL, visit_part, &v, NULL);
   (void)st;
 }
 

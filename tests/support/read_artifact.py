@@ -117,10 +117,10 @@ def read_array(c, parts, used):
     part = c.number("I")
     need(part < len(parts) and part <= len(used), "number of a part")
     used.add(part)
-    count = DTYPES[code][1]
+    extent = DTYPES[code][1]
     for dimension in shape:
-        count *= dimension
-    need(count == parts[part][0] and count < 1 << 63, "shape and bytes of a part")
+        extent *= dimension or 1
+    need(extent < 1 << 63 and parts[part][0] == (0 if 0 in shape else extent), "shape and bytes of a part")
     return {"dtype": DTYPES[code][0], "shape": shape, "part": part}
 
 

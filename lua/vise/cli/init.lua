@@ -80,6 +80,8 @@ H.aliases = { ["--version"] = "version", ["--help"] = "help", ["-h"] = "help", [
 function H.report(problem)
   if type(problem) ~= "table" then
     problem = { message = check.strip_position(problem), code = 1 }
+  elseif type(problem.code) ~= "number" then -- a refusal of the world that nobody turned into one
+    problem = { message = problem.message, code = problem.code == "cancelled" and 130 or 1 }
   end
   if native.core.cancelled() then
     problem = { message = "interrupted", code = 130 }

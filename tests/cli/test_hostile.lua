@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Models that were damaged: each command that opens them names the file and the place, ends with
+--- an error, and writes nothing.
+local lu = require("luaunit")
+local native = require("vise.native")
+local program = require("support.program")
+local tiny_model = require("support.tiny_model")
+
+TestHostile = {}
+
+local H = {}
+
+local SHARD = "model-00002-of-00002.safetensors"
+
+--- Header and data of a safetensors file.
+function H.parts(path)
+  local content = assert(native.file.read(path))
+  local n = ("<I8"):unpack(content)
+  return native.json.decode(content:sub(9, 8 + n)), content:sub(9 + n)
+end
+
+--- Write shard 2 again with its header changed by `change`, as compact JSON in sorted order.
+function H.change_header(folder, change)
+  local path = folder .. "/" .. SHARD
+  local header, data = H.parts(path)
+  data = change(header, data) or data
+  assert(native.file.replace(path, ("<s8"):pack(native.json.encode(header)) .. data))
+end
+
+--- `vise compress` of a tiny model that `damage` was done to; what it says.
+function H.refusal(damage)
+  local folder = tiny_model.write(program.folder() .. "/model")
+  local out = program.folder() .. "/out"
+  damage(folder)
+  for _, command in ipairs({ { "inspect", folder },
+    { "compress", folder, "--method", "rtn", "--out", out } }) do
+    local output, code, errors = program.run(command)
+    lu.assertEquals(code, 1, command[1])
+    lu.assertEquals(output, "", command[1])
+    lu.assertNil((native.file.stat(out)))
+    H.errors = errors
+  end
+  assert(native.file.remove_tree(folder))
+  return H.errors
+end
+
+function TestHostile:test_a_truncated_shard()
+  local errors = H.refusal(function(folder)
+    local path = folder .. "/" .. SHARD
+    local content = native.file.read(path)
+    assert(native.file.replace(path, content:sub(1, -11)))
+  end)
+
+  lu.assertStrMatches(errors, "vise: .*/" .. SHARD:gsub("%p", "%%%0")
+    .. ": tensor '[%w_.]+' ends at byte %d+, file has %d+ bytes\n")
+end
+
+function TestHostile:test_a_header_length_that_overflows()
+  local errors = H.refusal(function(folder)
+    assert(native.file.replace(folder .. "/" .. SHARD, ("\255"):rep(8) .. "{}"))
+  end)
+
+  lu.assertStrContains(errors, SHARD
+    .. ": header of 18446744073709551615 bytes, expected at most 100000000")
+end
+
+function TestHostile:test_a_header_that_was_altered()
+  local errors = H.refusal(function(folder)
+    local path = folder .. "/" .. SHARD
+    local content = native.file.read(path)
+    assert(native.file.replace(path, content:sub(1, 20) .. "\0" .. content:sub(22)))
+  end)
+
+  lu.assertStrContains(errors, SHARD .. ": header: line 1, column ")
+end
+
+function TestHostile:test_tensors_that_overlap()
+  local errors = H.refusal(function(folder)
+    H.change_header(folder, function(header, data)
+      local row = header["model.norm.weight"]
+      local bytes = row.data_offsets[2] - row.data_offsets[1]
+      row.data_offsets = native.json.array({ 4, 4 + bytes })
+      return data
+    end)
+  end)
+
+  lu.assertStrContains(errors, "overlap at byte ")
+  lu.assertStrContains(errors, "'model.norm.weight'")
+end
+
+function TestHostile:test_a_type_that_does_not_exist()
+  local errors = H.refusal(function(folder)
+    H.change_header(folder, function(header)
+      header["lm_head.weight"].dtype = "F33"
+    end)
+  end)
+
+  lu.assertStrContains(errors, SHARD
+    .. ": tensor 'lm_head.weight' has unknown dtype 'F33', expected one of F64 F32")
+end
+
+function TestHostile:test_a_shape_that_overflows()
+  local errors = H.refusal(function(folder)
+    H.change_header(folder, function(header)
+      header["lm_head.weight"].shape = native.json.array({ 1 << 40, 1 << 40 })
+    end)
+  end)
+
+  lu.assertStrContains(errors, SHARD .. ": shape of tensor 'lm_head.weight' overflows 64 bits")
+end
+
+function TestHostile:test_a_shard_that_is_missing()
+  local errors = H.refusal(function(folder)
+    assert(os.remove(folder .. "/" .. SHARD))
+  end)
+
+  lu.assertStrContains(errors, SHARD)
+end
+
+function TestHostile:test_an_architecture_nobody_knows()
+  local errors = H.refusal(function(folder)
+    local config = native.json.decode(native.file.read(folder .. "/config.json"))
+    config.model_type, config.architectures = "lama", native.json.array({ "LamaForCausalLM" })
+    assert(native.file.replace(folder .. "/config.json", native.json.encode(config)))
+  end)
+
+  lu.assertStrContains(errors, "config.json")
+  lu.assertStrContains(errors, "lama")
+end
+
+function TestHostile:test_a_tokenizer_that_was_cut_off()
+  local folder = tiny_model.write(program.folder() .. "/mute")
+  local path = folder .. "/tokenizer.model"
+  assert(native.file.replace(path, native.file.read(path):sub(1, -4)))
+
+  local output, code, errors = program.run({ "generate", folder, "--prompt", "the", "--tokens", "2",
+    "--seed", "1" })
+
+  lu.assertEquals({ output, code }, { "", 1 })
+  lu.assertStrContains(errors, "tokenizer.model: protocol buffer: field 3 is cut off")
+end
+
+local code = lu.LuaUnit.run()
+program.clean()
+os.exit(code)

@@ -39,7 +39,8 @@ foreach(file IN LISTS test_files)
 endforeach()
 
 # Every tests/lua/**/test_*.lua and tests/cli/test_*.lua runs under stock lua5.4 with the module of
-# this build; with sanitizers, their libraries have to be there before Lua loads the module.
+# this build; with sanitizers, their libraries have to be there before Lua loads the module, and the
+# collector never rests.
 find_program(lua_program lua5.4 REQUIRED)
 set(lua_env
   "LUA_PATH=${CMAKE_CURRENT_SOURCE_DIR}/lua/?.lua\;${CMAKE_CURRENT_SOURCE_DIR}/lua/?/init.lua\;${CMAKE_CURRENT_SOURCE_DIR}/tests/lua/?.lua\;\;"
@@ -53,7 +54,7 @@ if(VISE_SANITIZE)
     list(APPEND preload ${found})
   endforeach()
   list(JOIN preload ":" preload)
-  list(APPEND lua_env LD_PRELOAD=${preload})
+  list(APPEND lua_env LD_PRELOAD=${preload} VISE_TEST_GC=hostile)
 endif()
 file(GLOB_RECURSE lua_tests CONFIGURE_DEPENDS tests/lua/test_*.lua tests/cli/test_*.lua)
 foreach(file IN LISTS lua_tests)

@@ -227,6 +227,12 @@ void vise_process_kill(vise_process *p, int signal_number) {
   }
 }
 
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static void sleep_ms(int ms) {
   const struct timespec t = {.tv_nsec = ms * 1000000L};
   nanosleep(&t, NULL);
@@ -270,7 +276,8 @@ void vise_process_close(vise_process *p) {
   }
   close_if_open(p->output); /* a child that prints on learns that nobody listens */
   vise_process_kill(p, SIGTERM);
-  for (int ms = 0; !p->is_reaped && ms < TERM_MS; ms += 2) {
+  const int64_t deadline = now_ms() + TERM_MS;
+  while (!p->is_reaped && now_ms() < deadline) {
     if (reap(p, NULL) != VISE_OK) {
       p->is_reaped = true; /* somebody else waited for it */
     } else if (!p->is_reaped) {

@@ -6,7 +6,6 @@
  */
 #include "io/safetensors.h"
 
-#include "core/checked.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"
@@ -116,7 +115,6 @@ static vise_status parse_shape(const vise_safetensors *f,
                      f->path, e->name, json_array_size(shape), VISE_RANK_MAX);
   }
   e->rank = (int)json_array_size(shape);
-  uint64_t need = vise_dtype_bytes(e->dtype);
   for (int i = 0; i < e->rank; i++) {
     json_t *dim = json_array_get(shape, (size_t)i);
     e->shape[i] = json_integer_value(dim);
@@ -125,12 +123,11 @@ static vise_status parse_shape(const vise_safetensors *f,
                        "%s: dimension %d of tensor '%s' is no integer of 0 or more", f->path, i,
                        e->name);
     }
-    if (!vise_mul_u64(&need, need, (uint64_t)e->shape[i]) || need > INT64_MAX) {
-      return vise_fail(err, VISE_EFORMAT, "%s: shape of tensor '%s' overflows 64 bits", f->path,
-                       e->name);
-    }
   }
-  *need_out = need;
+  if (!vise_tensor_shape_bytes(need_out, e->dtype, e->rank, e->shape)) {
+    return vise_fail(err, VISE_EFORMAT, "%s: shape of tensor '%s' overflows 64 bits", f->path,
+                     e->name);
+  }
   return VISE_OK;
 }
 

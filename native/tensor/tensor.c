@@ -37,6 +37,15 @@ static vise_status check_shape(int64_t *count_out, int rank, const int64_t *shap
   return VISE_OK;
 }
 
+bool vise_tensor_shape_bytes(uint64_t *out, vise_dtype dtype, int rank, const int64_t *shape) {
+  int64_t count;
+  if (check_shape(&count, rank, shape, NULL) != VISE_OK) {
+    return false;
+  }
+  *out = (uint64_t)count * vise_dtype_bytes(dtype);
+  return true;
+}
+
 static vise_status wrap(vise_tensor **out,
                         vise_storage *storage,
                         size_t offset,

@@ -40,6 +40,9 @@ vise_status vise_tensor_over(vise_tensor **out,
                              const int64_t *shape,
                              vise_err *err) VISE_MUST_USE;
 
+/* The bytes of a tensor of that shape; false if there can be none, as create and over say. */
+bool vise_tensor_shape_bytes(uint64_t *out, vise_dtype dtype, int rank, const int64_t *shape);
+
 vise_tensor *vise_tensor_retain(vise_tensor *t);
 void vise_tensor_release(vise_tensor *t); /* accepts NULL */
 

@@ -2,6 +2,7 @@
 --- The files a run reads: found, resolved and hashed before it starts.
 
 local check = require("vise.check")
+local digest = require("vise.run.digest")
 local native = require("vise.native")
 
 local M = {}
@@ -71,7 +72,7 @@ function M.hash(input)
   if info == nil then
     return nil, message, code
   elseif info.kind ~= "folder" then
-    input.sha256, message, code = native.file.digest(input.path)
+    input.sha256, message, code = digest.of(input.path)
     input.bytes = info.bytes
     if input.sha256 == nil then
       return nil, message, code
@@ -97,7 +98,7 @@ function H.hash_folder(input)
     local path = input.path .. "/" .. name
     local info = native.file.stat(path)
     if info and info.kind == "file" and H.belongs(input.kind, name) then
-      input.files[name], message, code = native.file.digest(path)
+      input.files[name], message, code = digest.of(path)
       if input.files[name] == nil then
         return nil, message, code
       end

@@ -6,7 +6,6 @@
  */
 #include "artifact/index.h"
 
-#include "core/checked.h"
 #include "weight/tree.h"
 
 #include <inttypes.h>
@@ -37,19 +36,17 @@ static vise_status walk_array(walk *w, vise_tensor **out, vise_err *err) {
   if (w->c.is_bad || !is_dtype || use.rank > VISE_RANK_MAX) {
     return bad_object(w, err, "no such dtype or rank");
   }
-  uint64_t extent = vise_dtype_bytes(use.dtype); /* bytes, dimensions of 0 left out */
-  bool fits = true, is_empty = false;
   for (int i = 0; i < use.rank; i++) {
     const uint64_t dim = vise_cursor_u64(&w->c);
-    fits = fits && vise_mul_u64(&extent, extent, dim == 0 ? 1 : dim) && extent <= INT64_MAX;
-    is_empty = is_empty || dim == 0;
-    use.shape[i] = fits ? (int64_t)dim : 0;
+    use.shape[i] = dim <= INT64_MAX ? (int64_t)dim : -1; /* -1: no shape */
   }
   use.part = vise_cursor_u32(&w->c);
   if (w->c.is_bad || use.part >= w->a->n_parts) {
     return bad_object(w, err, "no such part");
   }
-  if (!fits || (is_empty ? 0 : extent) != w->a->parts[use.part].bytes) {
+  uint64_t bytes;
+  if (!vise_tensor_shape_bytes(&bytes, use.dtype, use.rank, use.shape) ||
+      bytes != w->a->parts[use.part].bytes) {
     return bad_object(w, err, "its shape does not have the bytes of its part");
   }
   w->use++;

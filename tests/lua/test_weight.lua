@@ -60,6 +60,72 @@ function TestWeight:test_quantize_counts_every_stored_byte()
   lu.assertEquals(tree.parts.scales:shape(), { 16, 3 })
 end
 
+-- The values of a weight of the format int, computed from its tree as share/doc/weights.md says.
+function H.decode_by_the_book(tree)
+  local a, codes = tree.attributes, tree.parts.codes:string()
+  local group = a.per == "group" and a.group or tree.k
+  local groups = (tree.k + group - 1) // group
+  local row_bytes = (tree.k * a.bits + 7) // 8
+  local scales = tree.parts.scales:convert("f32"):table()
+  local zeros = tree.parts.zeros and tree.parts.zeros:table()
+  local values = {}
+  for i = 0, tree.m - 1 do
+    for j = 0, tree.k - 1 do
+      local code = 0
+      for bit = 0, a.bits - 1 do
+        local at = j * a.bits + bit
+        code = code | (codes:byte(i * row_bytes + at // 8 + 1) >> (at % 8) & 1) << bit
+      end
+      local g = (a.per == "tensor" and 0 or i * groups) + j // group + 1
+      local zero = zeros and zeros[g] or 1 << (a.bits - 1)
+      values[#values + 1] = string.unpack("<f", string.pack("<f", (code - zero) * scales[g]))
+    end
+  end
+  return values
+end
+
+function TestWeight:test_values_are_those_of_the_written_format()
+  local w <close> = H.weight(5, 172)
+  for _, bits in ipairs({ 2, 3, 4, 5, 6, 8 }) do
+    for i, per in ipairs({ "group", "row", "tensor" }) do
+      local q <close> = w:quantize({
+        bits = bits, per = per, group = 48, symmetric = (bits + i) % 2 == 0,
+        scale = ({ "f16", "bf16", "f32" })[i],
+      })
+      lu.assertEquals(q:dense():table(), H.decode_by_the_book(q:tree()))
+    end
+  end
+end
+
+-- The rule of share/doc/weights.md for plain symmetric codes, in f32 by way of string.pack.
+function TestWeight:test_plain_codes_are_those_of_the_written_rule()
+  local function f32(x)
+    return (string.unpack("<f", string.pack("<f", x)))
+  end
+  local w <close> = H.weight(3, 100)
+  local q <close> = w:quantize({ bits = 4, group = 32, search = "none", scale = "f32" })
+  local x, got = w:dense():table(), q:dense():table()
+  for row = 0, 2 do
+    for first = 0, 99, 32 do
+      local low, high = 0, 0
+      local last = math.min(first + 31, 99)
+      for j = first, last do
+        low, high = math.min(low, x[row * 100 + j + 1]), math.max(high, x[row * 100 + j + 1])
+      end
+      local s = f32((-low >= high and low or high) / -8)
+      local r = f32(1 / s)
+      for j = first, last do
+        local t = math.max(-8, math.min(7, f32(x[row * 100 + j + 1] * r)))
+        local code = math.floor(t + 0.5)
+        if t + 0.5 == code and code % 2 ~= 0 then
+          code = code - 1 -- a tie goes to the even one
+        end
+        lu.assertEquals(got[row * 100 + j + 1], f32(code * s) + 0.0)
+      end
+    end
+  end
+end
+
 function TestWeight:test_error_falls_as_bits_grow()
   local w <close> = H.weight(32, 256)
   local last = math.huge

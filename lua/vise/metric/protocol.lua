@@ -9,8 +9,9 @@ local check = require("vise.check")
 local M = {}
 local H = {}
 
---- Tokens of one forward pass: enough to keep the matrix products busy, few enough for the caches.
-M.BATCH_TOKENS = 2048
+--- Tokens of one forward pass: enough to keep the matrix products busy, few enough for the caches
+--- and for blocks that the allocator keeps (2,048 took 20 % longer on a model 512 wide).
+M.BATCH_TOKENS = 512
 
 ---@class vise.Protocol
 ---@field name string "nll-256"

@@ -14,6 +14,10 @@
 
 enum { STEPS_MAX = 8, PATTERN_BYTES_MAX = 10000, MATCH_LIMIT = 1000000 };
 
+/* The expressions of these files are Oniguruma's, where ^ and $ are those of lines. */
+static const uint32_t COMPILE_OPTIONS =
+    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
+
 /* The expression of GPT-2, which ByteLevel means by use_regex. */
 static const char GPT2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
                            "|\\s+(?!\\S)|\\s+";
@@ -84,9 +88,8 @@ add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err)
   }
   int code;
   PCRE2_SIZE at;
-  pcre2_code *step = pcre2_compile(
-      (PCRE2_SPTR)spelled.data, spelled.count,
-      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK, &code, &at, NULL);
+  pcre2_code *step =
+      pcre2_compile((PCRE2_SPTR)spelled.data, spelled.count, COMPILE_OPTIONS, &code, &at, NULL);
   vise_mem_free(spelled.data);
   if (step == NULL) {
     PCRE2_UCHAR reason[128];

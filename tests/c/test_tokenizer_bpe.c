@@ -373,6 +373,14 @@ static void spaces_are_those_of_unicode(void **state) {
   }
 }
 
+/* Oniguruma's manual: "$ end of the line". */
+static void a_dollar_is_the_end_of_a_line(void **state) {
+  (void)state;
+  assert_split(
+      "{\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": \"a$\"}}",
+      "aa\nba", "[1, 1, 2, 1]");
+}
+
 static json_t *read_json(const char *path) {
   char *text;
   size_t n;
@@ -492,6 +500,7 @@ int main(void) {
       cmocka_unit_test(a_regular_expression_that_explodes_gives_up),
       cmocka_unit_test(digits_split_one_by_one_or_together),
       cmocka_unit_test(spaces_are_those_of_unicode),
+      cmocka_unit_test(a_dollar_is_the_end_of_a_line),
       cmocka_unit_test(texts_split_as_the_tokenizers_library_splits_them),
       cmocka_unit_test(every_truncation_is_refused),
       cmocka_unit_test(use_survives_every_allocation_failure),

@@ -12,7 +12,10 @@ local H = {}
 --- A file's bytes; the test is skipped where ../shared is missing.
 function H.shared(path)
   local text = golden.read(path)
-  lu.skipIf(text == nil, "../shared is missing")
+  if text == nil then
+    print("skipped: ../shared/" .. path .. " is not here")
+    lu.skip()
+  end
   return text
 end
 

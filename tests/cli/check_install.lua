@@ -30,13 +30,18 @@ run(("'%s' --install '%s' --prefix '%s'"):format(cmake, build, prefix))
 local away = "cd / && env -u LUA_PATH -u LUA_CPATH "
 expect("vise --version", run(away .. prefix .. "/bin/vise --version"), "^vise %d+%.%d+%.%d+")
 
+local recipe = prefix .. "/share/vise/recipes/first.lua"
+expect("vise recipe check", run(away .. prefix .. "/bin/vise recipe check " .. recipe), "first")
+expect("vise doctor", run(away .. prefix .. "/bin/vise doctor"), "share/vise/recipes")
+
 local paths = ([[LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua' ]]
   .. [[LUA_CPATH='%s/lib/lua/5.4/?.so' ]]):format(prefix, prefix, prefix)
 expect("stock lua5.4", run(("cd / && %s lua5.4 -e 'print(type(require(\"vise\")))'"):format(paths)),
   "^table")
 
 for _, path in ipairs({ "share/man/man1/vise.1", "share/bash-completion/completions/vise",
-  "share/vise/recipes/first.lua", "share/vise/bench/gemm.lua", "share/vise/doc/artifact.md" }) do
+  "share/vise/recipes/first.lua", "share/vise/bench/gemm.lua", "share/vise/doc/artifact.md",
+  "share/vise/text/sample.txt" }) do
   run(("test -f '%s/%s'"):format(prefix, path))
 end
 os.execute(("rm -rf '%s'"):format(prefix))

@@ -216,6 +216,18 @@ function TestSafetensors:test_a_folder_that_is_not_there_is_an_io_refusal()
   lu.assertEquals(code, "io")
 end
 
+function TestSafetensors:test_the_museum_of_corrupt_files_is_refused()
+  for name, expected in pairs(dofile("tests/corrupt/safetensors/expected.lua")) do
+    local path = "tests/corrupt/safetensors/" .. name
+
+    local file, message, code = safetensors.open(path)
+
+    lu.assertNil(file, name)
+    lu.assertEquals(message, path .. ": " .. expected)
+    lu.assertEquals(code, "format")
+  end
+end
+
 function TestSafetensors:test_the_shared_models_open()
   local path = "../shared/data/prose15M/model-00001-of-00002.safetensors"
   if not io.open(path) then

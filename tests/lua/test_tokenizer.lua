@@ -99,6 +99,19 @@ function TestTokenizer:test_files_that_are_no_tokenizer_are_refused()
   end
 end
 
+function TestTokenizer:test_the_museum_of_corrupt_files_is_refused()
+  for name, expected in pairs(dofile("tests/corrupt/tokenizer/expected.lua")) do
+    local data = assert(native.file.read("tests/corrupt/tokenizer/" .. name))
+    local open = name:find("%.json$") and tokenizer.bpe or tokenizer.sentencepiece
+
+    local t, message, code = open(data)
+
+    lu.assertNil(t, name)
+    lu.assertEquals(message, expected)
+    lu.assertEquals(code, "format")
+  end
+end
+
 function TestTokenizer:test_ids_are_a_tensor_or_a_list()
   local ids = self.t:encode("the hat")
 

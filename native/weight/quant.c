@@ -281,7 +281,10 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   const int64_t n_workers = n_chunks == 1 ? 1 : vise_threads();
   VISE_TRY(vise_mem_alloc_array(&scratch, n_workers, a.worker_bytes, err));
   a.scratch = scratch;
-  const vise_status st = vise_parallel_for(w->m, grain, quantize_rows, &a, err);
+  vise_status st = vise_parallel_for(w->m, grain, quantize_rows, &a, err);
+  if (st == VISE_OK && together > 1) {
+    st = vise_cancel_check(err); /* encode may have stopped in the middle */
+  }
   vise_mem_free(scratch);
   VISE_TRY(st);
   if (a.has_nonfinite) {

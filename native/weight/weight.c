@@ -274,6 +274,10 @@ vise_status vise_weight_load(vise_weight **out, const vise_tree *t, vise_err *er
   if (kind == NULL) {
     return vise_fail(err, VISE_EFORMAT, "unknown kind of weight '%s'", t->kind);
   }
+  if (t->m < 0 || t->k < 0) {
+    return vise_fail(err, VISE_EFORMAT, "%s: shape is [%lld, %lld], expected 0 or more", t->kind,
+                     (long long)t->m, (long long)t->k);
+  }
   return kind->load(out, t, err);
 }
 

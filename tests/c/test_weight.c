@@ -109,6 +109,22 @@ static void every_kind_refuses_damaged_trees(void **state) {
   }
 }
 
+/* With k = -1 every count of the format int comes out as 1 column: the parts would fit. */
+static void a_negative_shape_is_refused(void **state) {
+  (void)state;
+  vise_weight *w = sample("quant", 6, 1), *again;
+  vise_tree *t;
+  TRY_OK(vise_weight_save(w, &t, &test_err));
+  t->k = -1;
+
+  const vise_status st = vise_weight_load(&again, t, &test_err);
+
+  assert_int_equal(st, VISE_EFORMAT);
+  assert_string_equal(test_err.msg, "quant: shape is [6, -1], expected 0 or more");
+  vise_tree_free(t);
+  vise_weight_release(w);
+}
+
 static void saving_and_loading_survive_every_allocation_failure(void **state) {
   (void)state;
   for (int i = 0; vise_weight_kinds[i] != NULL; i++) {
@@ -249,6 +265,7 @@ int main(void) {
       cmocka_unit_test(every_kind_keeps_the_contract),
       cmocka_unit_test(every_kind_multiplies_alike_on_any_number_of_threads),
       cmocka_unit_test(every_kind_refuses_damaged_trees),
+      cmocka_unit_test(a_negative_shape_is_refused),
       cmocka_unit_test(saving_and_loading_survive_every_allocation_failure),
       cmocka_unit_test(an_unknown_kind_is_named),
       cmocka_unit_test(dense_decodes_every_float_type),

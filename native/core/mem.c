@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <threads.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -122,4 +123,17 @@ void vise_mem_free(void *p) {
     live_bytes -= header_of(p)->bytes;
     free(header_of(p)->start);
   }
+}
+
+void vise_mem_want_large_pages(void *p) {
+#if defined(MADV_HUGEPAGE)
+  const uintptr_t page = 4096;
+  if (p != NULL && header_of(p)->bytes >= (size_t)4 << 20) {
+    const uintptr_t begin = ((uintptr_t)p + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)p + header_of(p)->bytes) & ~(page - 1);
+    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+  }
+#else
+  (void)p;
+#endif
 }

@@ -29,6 +29,10 @@ vise_status vise_mem_strdup(char **out, const char *s, size_t n, vise_err *err) 
 
 void vise_mem_free(void *p); /* accepts NULL */
 
+/* A hint about a block, or NULL, that is read over and over: large pages spare the processor many
+   address translations. Changes nothing else, and may do nothing. */
+void vise_mem_want_large_pages(void *p);
+
 size_t vise_mem_live_blocks(void);
 size_t vise_mem_live_bytes(void);
 size_t vise_mem_peak_bytes(void);

@@ -23,8 +23,11 @@ enum { VISE_GEMM_LDW = 256 + 16 };
 /*
  * For 0 <= i < mr, 0 <= j < nr: acc[i * nr + j] = fma(x[l * nr + j], w[i * LDW + l], acc[..]) for
  * l = 0 .. n - 1 in this order. acc and x are 64-byte aligned; w is aligned to an element.
+ * next: where memory lies that is soon to be read; of 256 steps' worth of x from there, a sixteenth
+ * is prefetched on the way. Any address, not read.
  */
-typedef void vise_gemm_tile_fn(void *acc, const void *w, const void *x, int64_t n);
+typedef void
+vise_gemm_tile_fn(void *acc, const void *w, const void *x, int64_t n, const void *next);
 
 /* out[j * ldo + i] = in[i * ldi + j] for 0 <= i < n_rows, 0 <= j < n_cols. Any alignment. */
 typedef void vise_gemm_transpose_fn(

@@ -10,7 +10,7 @@
  * ROWS * VECS + VECS + 1 registers are live; the loops over them are unrolled so that none spills.
  * Two full passes of fused multiply-adds per step of l hide their latency.
  */
-static void NAME(void *acc, const void *w, const void *x, int64_t n) {
+static void NAME(void *acc, const void *w, const void *x, int64_t n, const void *next) {
   REAL *c = acc;
   const REAL *a = w, *b = x;
   VEC sum[ROWS][VECS];
@@ -21,19 +21,27 @@ static void NAME(void *acc, const void *w, const void *x, int64_t n) {
       sum[i][v] = LOAD(c + (i * VECS + v) * LANES);
     }
   }
-#pragma GCC unroll 4
-  for (int64_t l = 0; l < n; l++) {
-    VEC tokens[VECS];
-#pragma GCC unroll 2
-    for (int v = 0; v < VECS; v++) {
-      tokens[v] = LOAD(b + (l * VECS + v) * LANES);
+  const char *ahead = next;
+  for (int64_t begin = 0; begin < n; begin += 16) {
+    const int64_t end = n - begin < 16 ? n : begin + 16;
+    for (size_t i = 0; i < sizeof(VEC[VECS]); i += 64) {
+      __builtin_prefetch(ahead + i, 0, 2);
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < ROWS; i++) {
-      const VEC weight = SPLAT(a[i * VISE_GEMM_LDW + l]);
+    ahead += sizeof(VEC[VECS]);
+#pragma GCC unroll 4
+    for (int64_t l = begin; l < end; l++) {
+      VEC tokens[VECS];
 #pragma GCC unroll 2
       for (int v = 0; v < VECS; v++) {
-        sum[i][v] = FMA(tokens[v], weight, sum[i][v]);
+        tokens[v] = LOAD(b + (l * VECS + v) * LANES);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < ROWS; i++) {
+        const VEC weight = SPLAT(a[i * VISE_GEMM_LDW + l]);
+#pragma GCC unroll 2
+        for (int v = 0; v < VECS; v++) {
+          sum[i][v] = FMA(tokens[v], weight, sum[i][v]);
+        }
       }
     }
   }

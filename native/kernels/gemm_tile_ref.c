@@ -5,7 +5,8 @@
 
 enum { MR = 4, NR = 8 };
 
-static void multiply_f32(void *acc, const void *w, const void *x, int64_t n) {
+static void multiply_f32(void *acc, const void *w, const void *x, int64_t n, const void *next) {
+  (void)next;
   float *c = acc;
   const float *a = w, *b = x;
   for (int64_t l = 0; l < n; l++) {
@@ -17,7 +18,8 @@ static void multiply_f32(void *acc, const void *w, const void *x, int64_t n) {
   }
 }
 
-static void multiply_f64(void *acc, const void *w, const void *x, int64_t n) {
+static void multiply_f64(void *acc, const void *w, const void *x, int64_t n, const void *next) {
+  (void)next;
   double *c = acc;
   const double *a = w, *b = x;
   for (int64_t l = 0; l < n; l++) {

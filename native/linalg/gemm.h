@@ -22,10 +22,16 @@
 
 enum { VISE_GEMM_TILE_K = 256 }; /* tiles of W begin at multiples of this column */
 
-/* out[i * ld + j] = W[row + i, col + j] for 0 <= i < n_rows, 0 <= j < n_cols. Cannot fail; called from
-   several threads. `col` is a multiple of VISE_GEMM_TILE_K; the tile ends at such a multiple or at k. */
-typedef void vise_rows_fn(const void *source, int64_t row, int64_t n_rows, int64_t col,
-                          int64_t n_cols, float *out, int64_t ld);
+/* out[i * ld + j] = W[row + i, col + j] for 0 <= i < n_rows, 0 <= j < n_cols. Cannot fail; called
+   from several threads. `col` is a multiple of VISE_GEMM_TILE_K; the tile ends at such a multiple
+   or at k. */
+typedef void vise_rows_fn(const void *source,
+                          int64_t row,
+                          int64_t n_rows,
+                          int64_t col,
+                          int64_t n_cols,
+                          float *out,
+                          int64_t ld);
 
 typedef struct vise_rows {
   int64_t m, k;
@@ -38,20 +44,32 @@ typedef struct vise_rows_dense {
   const float *w;
   int64_t ldw;
 } vise_rows_dense;
-vise_rows vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k,
-                        int64_t ldw);
+vise_rows
+vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw);
 
 /*
  * y [t, m] row stride ldy, x [t, k] row stride ldx, both f32, not overlapping. t, m or k may be 0
- * (k = 0 gives +0). Scratch: about 1 MiB a thread and 4 t k bytes.
- * Errors: VISE_ENOMEM; VISE_ECANCELLED (y is then undefined).
+ * (k = 0 gives +0). Scratch: about 1 MiB a thread and X once more, at most 24 MiB of it for k <=
+ * 49152. Errors: VISE_ENOMEM; VISE_ECANCELLED (y is then undefined).
  */
-vise_status vise_gemm_f32(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t t,
-                          const vise_rows *w, vise_err *err) VISE_MUST_USE;
+vise_status vise_gemm_f32(float *y,
+                          int64_t ldy,
+                          const float *x,
+                          int64_t ldx,
+                          int64_t t,
+                          const vise_rows *w,
+                          vise_err *err) VISE_MUST_USE;
 
 /* The same in f64, W plain in memory. */
-vise_status vise_gemm_f64(double *y, int64_t ldy, const double *x, int64_t ldx, int64_t t,
-                          const double *w, int64_t ldw, int64_t m, int64_t k, vise_err *err)
-    VISE_MUST_USE;
+vise_status vise_gemm_f64(double *y,
+                          int64_t ldy,
+                          const double *x,
+                          int64_t ldx,
+                          int64_t t,
+                          const double *w,
+                          int64_t ldw,
+                          int64_t m,
+                          int64_t k,
+                          vise_err *err) VISE_MUST_USE;
 
 #endif

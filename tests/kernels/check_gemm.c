@@ -41,7 +41,7 @@ static void f32_tiles_are_chains(void **state) {
         }
       }
 
-      table.f32.multiply(sums, w + 1, tokens, n);
+      table.f32.multiply(sums, w + 1, tokens, n, tokens);
 
       if (memcmp(sums, expected, (size_t)(mr * nr) * sizeof(float)) != 0) {
         fail_msg("level %s: f32 tile of %lld steps", vise_cpu_name(level), (long long)n);
@@ -84,7 +84,7 @@ static void f64_tiles_are_chains(void **state) {
         }
       }
 
-      table.f64.multiply(sums, w + 1, tokens, n);
+      table.f64.multiply(sums, w + 1, tokens, n, tokens);
 
       if (memcmp(sums, expected, (size_t)(mr * nr) * sizeof(double)) != 0) {
         fail_msg("level %s: f64 tile of %lld steps", vise_cpu_name(level), (long long)n);

@@ -42,18 +42,19 @@ static void code_frame(vise_artifact_writer *w, slot *s, int worker) {
   }
 }
 
+/* The frame is done with: pages of a mapped tensor are let go, so that a model passes through. */
 static void write_frame(vise_artifact_writer *w, slot *s) {
   static const uint8_t zeros[VISE_PART_ALIGN] = {0};
   s->status = VISE_OK;
-  if (s->is_dropped) {
-    return;
-  }
-  if (s->padding > 0) {
+  if (!s->is_dropped && s->padding > 0) {
     s->status = vise_file_writer_write_at(w->file, s->offset - s->padding, zeros,
                                           (size_t)s->padding, &s->err);
   }
-  if (s->status == VISE_OK) {
+  if (!s->is_dropped && s->status == VISE_OK) {
     s->status = vise_file_writer_write_at(w->file, s->offset, s->stored, s->stored_bytes, &s->err);
+  }
+  if (vise_tensor_is_mapped(s->tensor)) {
+    vise_file_drop_pages(s->content, s->content_bytes);
   }
 }
 

@@ -25,7 +25,10 @@ if command -v dpkg-query > /dev/null; then
   missing=
   for package in $packages; do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null || true)
-    [ "$state" = installed ] || missing="$missing $package"
+    case $state in
+      installed*) ;; # once for each architecture it is installed for
+      *) missing="$missing $package" ;;
+    esac
   done
   if [ -n "$missing" ]; then
     as_root=

@@ -95,12 +95,16 @@ for subject in read("native/bind/bindings.def"):gmatch("VISE_BINDING%((%w+)%)") 
   end
 end
 
--- Rows of vise_param: the last field is the doc.
+-- Rows of vise_param have seven fields (core/param.h), the last is the doc.
 for path in io.popen("find native -name '*.c' | sort"):lines() do
   for body in read(path):gmatch("vise_param [%w_]+%[[%w_]*%] = (%b{})") do
     for row in body:sub(2, -2):gmatch("%b{}") do
-      local name = row:match('^{%s*"([%w_]+)"') or row:match('%.name%s*=%s*"([%w_]+)"')
-      if name and not row:match('"[^"]+[^"]"%s*,?%s*}$') then
+      local name = row:match('^{%s*"([%w_]+)"')
+      local fields = row:gsub('"([^"]*)"', function(text)
+        return text == "" and "EMPTY" or "TEXT"
+      end)
+      local _, commas = fields:gsub(",", "")
+      if name and not (commas == 6 and fields:find(",[%sTEX]*TEXT%s*}$")) then
         complain("%s: parameter '%s' has no doc", path, name)
       end
     end

@@ -5,10 +5,10 @@
  * over the tokens reads it from end to end. The slab's product is cut into blocks of rows of W
  * times blocks of tokens, by size only; each is one chunk of work:
  *
- *   for each 256 columns:  decode the rows of W, [block rows][LDW]         stays in the second
- * cache for each panel:      256 columns of it                               stay in the first
- * cache for each mr rows:  load the tile's sums, 256 steps, store them write the sums to Y,
- * transposed
+ *   for each 256 columns:  decode the rows of W, [rows][LDW]     stays in the second cache
+ *     for each panel:      256 columns of it                     stay in the first cache
+ *       for each mr rows:  load the tile's sums, 256 steps, store them
+ *   write the sums to Y, transposed
  *
  * Storing and loading a sum does not change it, so every output is one chain over ascending k.
  * The sums are kept as [panel][rows][nr], the tiles' own layout. Rows beyond m in the last tile are
@@ -30,7 +30,7 @@
 enum {
   MAX_ROWS = 192,        /* of a block, rounded up to tiles; ever fewer towards the last row, ... */
   MIN_ROWS = 48,         /* ... down to this, so that threads end at about the same time */
-  BLOCK_SHARE = 16,      /* a block is this part of the rows left, within these limits */
+  BLOCK_SHARE = 8,       /* a block is this part of the rows left, within these limits */
   SLAB_TOKENS = 1024,    /* at most; a multiple of every nr */
   SLAB_BYTES = 24 << 20, /* of packed X, unless MIN_TOKENS take more */
   MIN_TOKENS = 128,      /* blocks of tokens are not cut smaller than this ... */

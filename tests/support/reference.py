@@ -110,7 +110,7 @@ def reciprocal(scale):
         return np.where(scale == 0, np.float32(0), np.float32(1) / scale)
 
 
-STEPS = [0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.26, 1.33, 1.41, 1.5, 1.62, 1.8, 2.0]
+STEPS = [0.85, 0.95, 1.05, 1.15, 1.27, 1.42, 1.65, 2.0, 2.5, 3.2]
 
 
 def attempt(x, r, half):

@@ -43,22 +43,17 @@ static void check_option_names(lua_State *L, int arg) {
 }
 
 static vise_artifact_coder check_coder(lua_State *L, int arg) {
-  static const char *const names[] = {"raw", "zstd", NULL};
-  if (lua_isnoneornil(L, arg)) {
+  static const char *const names[] = {"raw", "zstd"};
+  if (lua_isnoneornil(L, arg) || lua_getfield(L, arg, "coder") == LUA_TNIL) {
     return VISE_CODER_ZSTD;
   }
-  lua_getfield(L, arg, "coder");
   const char *name = luaL_tolstring(L, -1, NULL);
-  const bool is_absent = lua_isnil(L, -2);
-  lua_pop(L, 2); /* the table, or a constant, keeps the string as long as it is looked at */
-  for (int i = 0; names[i] != NULL; i++) {
-    if (!is_absent && strcmp(name, names[i]) == 0) {
+  for (int i = 0; i < 2; i++) {
+    if (strcmp(name, names[i]) == 0) {
       return (vise_artifact_coder)i;
     }
   }
-  if (!is_absent) {
-    luaL_error(L, "artifact: coder is '%s', expected raw or zstd", name);
-  }
+  luaL_error(L, "artifact: coder is '%s', expected raw or zstd", name);
   return VISE_CODER_ZSTD;
 }
 

@@ -136,6 +136,30 @@ static void a_full_disk_leaves_the_old_file(void **state) {
   signal(SIGXFSZ, handler);
 }
 
+/* 40 tensors of 2 MiB each pass through: two of them and the slots' frames are held, no more. */
+static void a_model_passes_through_in_little_memory(void **state) {
+  (void)state;
+  const int64_t shape[] = {2 << 20};
+  for (int coder = VISE_CODER_RAW; coder <= VISE_CODER_ZSTD; coder++) {
+    const char *path = old_file();
+    const vise_artifact_options options = {(vise_artifact_coder)coder, 1, false};
+    const size_t before = vise_mem_live_bytes();
+    vise_artifact_writer *w;
+    vise_err err;
+    assert_int_equal(vise_artifact_writer_create(&w, path, &options, &err), VISE_OK);
+    const size_t held = vise_mem_live_bytes();
+    for (unsigned i = 0; i < 40; i++) {
+      char name[] = {(char)('0' + i), '\0'};
+      vise_tensor *t = test_tensor(VISE_DTYPE_U8, 1, shape, i, 256);
+      assert_int_equal(vise_artifact_writer_add_tensor(w, name, t, &err), VISE_OK);
+      vise_tensor_release(t);
+      assert_true(vise_mem_live_bytes() < held + (8 << 20));
+    }
+    assert_int_equal(vise_artifact_writer_commit(w, NULL, "{}", NULL, &err), VISE_OK);
+    assert_int_equal(vise_mem_live_bytes(), before);
+  }
+}
+
 static void what_the_reader_would_refuse_is_not_written(void **state) {
   (void)state;
   const char *path = old_file();
@@ -237,6 +261,7 @@ int main(void) {
       cmocka_unit_test(a_cancelled_commit_leaves_the_old_file),
       cmocka_unit_test(an_aborted_write_leaves_the_old_file),
       cmocka_unit_test(a_full_disk_leaves_the_old_file),
+      cmocka_unit_test(a_model_passes_through_in_little_memory),
       cmocka_unit_test(what_the_reader_would_refuse_is_not_written),
       cmocka_unit_test(a_tree_deeper_than_the_contract_is_refused),
       cmocka_unit_test(a_manifest_that_is_no_object_is_refused),

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- What long work shows on standard error: one bar with the time left on a terminal, plain lines
---- (at most one every few seconds) elsewhere, nothing when quiet.
+--- (five seconds apart, more as it gets longer) elsewhere, nothing when quiet.
 
 local native = require("vise.native")
 local term = require("vise.cli.term")
@@ -42,14 +42,14 @@ end
 ---@param unit string "tokens"
 function H:update(done, total, unit)
   local now = native.core.clock()
-  local every = self._mode == "bar" and H.bar_every or H.plain_every
+  local elapsed = now - self._begin
+  local every = self._mode == "bar" and H.bar_every or math.max(H.plain_every, elapsed / 20)
   if self._mode == "none" or total <= 0 or (now - self._shown < every and done < total) then
     return
   elseif self._mode == "plain" and now - self._shown < every then
     return -- a stage that is over before its first line was due
   end
   self._shown = now
-  local elapsed = now - self._begin
   local left = done > 0 and done < total and elapsed * (total - done) / done or nil
   if self._mode == "bar" then
     self:_draw(H.bar(self._stage, done, total, unit, left))

@@ -232,7 +232,7 @@ function TestSafetensors:test_the_shared_models_open()
   local path = "../shared/data/prose15M/model-00001-of-00002.safetensors"
   if not io.open(path) then
     print("skipped: " .. path .. " is not here")
-    lu.skip()
+    lu.skip("its data is not here")
   end
 
   local f <close> = assert(safetensors.open(path))

@@ -14,7 +14,7 @@ function H.shared(path)
   local text = golden.read(path)
   if text == nil then
     print("skipped: ../shared/" .. path .. " is not here")
-    lu.skip()
+    lu.skip("its data is not here")
   end
   return text
 end

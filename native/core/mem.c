@@ -22,13 +22,13 @@ static atomic_size_t live_blocks = 0, live_bytes = 0, peak_bytes = 0;
 
 /*
  * glibc learns from freed blocks of up to 32 MiB to keep such memory for later, 64 MiB of it. Here
- * that is a model's largest matrices, and the peak is promised: 8 MiB and more go back at once,
- * less is used again without touching fresh pages.
+ * that is a model's largest matrices, and the peak is promised: 16 MiB and more go back at once. Of
+ * smaller ones 48 MiB are used again without touching fresh pages: the activations of one layer.
  */
 static void limit_kept_memory(void) {
 #if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 8 << 20);
-  mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 48 << 20);
 #endif
 }
 

@@ -21,6 +21,7 @@ vise_status vise_storage_create(vise_storage **out, size_t bytes, vise_err *err)
     vise_mem_free(s);
     return st;
   }
+  vise_mem_want_large_pages(data); /* fresh pages of an activation cost more than filling it */
   *out = s;
   **out = (vise_storage){.refs = 1, .data = data, .bytes = bytes};
   return VISE_OK;

@@ -101,25 +101,38 @@ function Network:caches(capacity)
   return caches
 end
 
+--- Activations are let go as soon as they have been used, so that the next ones take their memory.
 function Network:attention(model, at, x, options)
-  local n <close> = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
-  local q <close> = H.linear(model, at .. ".q", n)
-  local k <close> = H.linear(model, at .. ".k", n)
-  local v <close> = H.linear(model, at .. ".v", n)
-  local turned_q <close> = self.rope:turn(q, options.positions)
-  local turned_k <close> = self.rope:turn(k, options.positions)
-  local mixed <close> = options.cache
-    and must(options.cache:attention(turned_q, turned_k, v, options))
-    or must(nn.attention(turned_q, turned_k, v, options))
+  local n = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local q = H.linear(model, at .. ".q", n)
+  local k = H.linear(model, at .. ".k", n)
+  local v = H.linear(model, at .. ".v", n)
+  n:close()
+  q = H.replace(q, self.rope:turn(q, options.positions))
+  k = H.replace(k, self.rope:turn(k, options.positions))
+  local mixed <close> = options.cache and must(options.cache:attention(q, k, v, options))
+    or must(nn.attention(q, k, v, options))
+  q:close()
+  k:close()
+  v:close()
   return H.linear(model, at .. ".o", mixed)
 end
 
 function Network:mlp(model, at, x)
-  local n <close> = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
-  local gate <close> = H.linear(model, at .. ".gate", n)
-  local up <close> = H.linear(model, at .. ".up", n)
+  local n = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local gate = H.linear(model, at .. ".gate", n)
+  local up = H.linear(model, at .. ".up", n)
+  n:close()
   local inner <close> = must(nn.swiglu(gate, up))
+  gate:close()
+  up:close()
   return H.linear(model, at .. ".down", inner)
+end
+
+--- The new one, the old let go.
+function H.replace(old, new)
+  old:close()
+  return new
 end
 
 function H.linear(model, place, x)

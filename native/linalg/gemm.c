@@ -30,7 +30,7 @@
 enum {
   MAX_ROWS = 192,        /* of a block, rounded up to tiles; ever fewer towards the last row, ... */
   MIN_ROWS = 48,         /* ... down to this, so that threads end at about the same time */
-  BLOCK_SHARE = 8,       /* a block is this part of the rows left, within these limits */
+  BLOCK_SHARE = 4,       /* a block is this part of the rows left, within these limits */
   SLAB_TOKENS = 1024,    /* at most; a multiple of every nr */
   SLAB_BYTES = 24 << 20, /* of packed X, unless MIN_TOKENS take more */
   MIN_TOKENS = 128,      /* blocks of tokens are not cut smaller than this ... */

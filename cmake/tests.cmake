@@ -38,6 +38,17 @@ foreach(file IN LISTS test_files)
   endif()
 endforeach()
 
+# The whole program at level avx512, in a folder of its own: its artifacts are compared with vise's.
+if(TARGET vise_simde)
+  add_executable(vise_at_avx512 native/bind/main.c $<TARGET_OBJECTS:vise_bind>)
+  target_link_libraries(vise_at_avx512 PRIVATE vise_core PkgConfig::lua)
+  vise_use_simde(vise_at_avx512)
+  target_compile_definitions(vise_at_avx512 PRIVATE
+    $<TARGET_PROPERTY:vise,COMPILE_DEFINITIONS>)
+  set_target_properties(vise_at_avx512 PROPERTIES OUTPUT_NAME vise
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/simde)
+endif()
+
 # Every tests/lua/**/test_*.lua and tests/cli/test_*.lua runs under stock lua5.4 with the module of
 # this build; with sanitizers, their libraries have to be there before Lua loads the module, and the
 # collector never rests.

@@ -89,6 +89,26 @@ function TestRuns:test_threads_levels_and_repetition_change_no_bit()
   end
 end
 
+function TestRuns:test_level_avx512_changes_no_bit_where_the_cpu_lacks_it()
+  local here = program.VISE
+  local emulated = here:gsub("/vise$", "/simde/vise")
+  if not native.file.stat(emulated) then
+    print("libsimde-dev is not installed: vise was not run at level avx512")
+    return
+  end
+  local expected = first("avx2")
+  program.VISE = emulated
+  local result = first("avx512")
+  program.VISE = here
+
+  local record = native.json.decode(native.file.read(result.run .. "/run.json"))
+  lu.assertEquals(record.machine.cpu_level, "avx512")
+  lu.assertEquals(result.artifact.hash, expected.artifact.hash)
+  for i, row in ipairs(result.rows) do
+    lu.assertEquals(numbers(row), numbers(expected.rows[i]))
+  end
+end
+
 function TestRuns:test_compress_records_a_recipe_that_makes_the_same_artifact()
   local subject, folder = program.subject(), program.folder()
   local made = program.json({ "compress", subject.model, "--method", "rtn", "--bits=3", "--group",

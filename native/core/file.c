@@ -17,6 +17,7 @@
 
 struct vise_file_map {
   atomic_int refs;
+  int fd;
   void *data; /* NULL when the file is empty */
   size_t bytes;
   char *path; /* owned */
@@ -50,32 +51,27 @@ static vise_status open_regular(int *fd_out, size_t *bytes_out, const char *path
 
 vise_status vise_file_map_open(vise_file_map **out, const char *path, vise_err *err) {
   *out = NULL;
-  int fd;
-  size_t bytes;
-  VISE_TRY(open_regular(&fd, &bytes, path, err));
-  void *data = bytes == 0 ? NULL : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) {
-    const vise_status st = io_error(err, path, "map");
-    close(fd);
-    return st;
-  }
-  close(fd);
-
-  void *map = NULL;
-  char *name = NULL;
-  vise_status st = vise_mem_alloc(&map, sizeof(vise_file_map), err);
+  void *memory;
+  VISE_TRY(vise_mem_zalloc(&memory, sizeof(vise_file_map), err));
+  vise_file_map *map = memory;
+  *map = (vise_file_map){.refs = 1, .fd = -1};
+  vise_status st = vise_mem_strdup(&map->path, path, strlen(path), err);
   if (st == VISE_OK) {
-    st = vise_mem_strdup(&name, path, strlen(path), err);
+    st = open_regular(&map->fd, &map->bytes, path, err);
+  }
+  if (st == VISE_OK && map->bytes > 0) {
+    void *data = mmap(NULL, map->bytes, PROT_READ, MAP_SHARED, map->fd, 0);
+    if (data == MAP_FAILED) {
+      st = io_error(err, path, "map");
+    } else {
+      map->data = data;
+    }
   }
   if (st != VISE_OK) {
-    vise_mem_free(map);
-    if (data != NULL) {
-      munmap(data, bytes);
-    }
+    vise_file_map_release(map);
     return st;
   }
   *out = map;
-  **out = (vise_file_map){.refs = 1, .data = data, .bytes = bytes, .path = name};
   return VISE_OK;
 }
 
@@ -88,6 +84,9 @@ void vise_file_map_release(vise_file_map *map) {
   if (map != NULL && atomic_fetch_sub(&map->refs, 1) == 1) {
     if (map->data != NULL) {
       munmap(map->data, map->bytes);
+    }
+    if (map->fd >= 0) {
+      close(map->fd);
     }
     vise_mem_free(map->path);
     vise_mem_free(map);
@@ -104,6 +103,23 @@ size_t vise_file_map_bytes(const vise_file_map *map) {
 
 const char *vise_file_map_path(const vise_file_map *map) {
   return map->path;
+}
+
+bool vise_file_map_read(const vise_file_map *map, size_t offset, void *out, size_t bytes) {
+  char *p = out;
+  while (bytes > 0) {
+    const ssize_t n = pread(map->fd, p, bytes, (off_t)offset);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      return false;
+    }
+    p += n;
+    offset += (size_t)n;
+    bytes -= (size_t)n;
+  }
+  return true;
 }
 
 void vise_file_drop_pages(const void *data, size_t bytes) {

@@ -23,6 +23,10 @@ const uint8_t *vise_file_map_data(const vise_file_map *map); /* borrowed from th
 size_t vise_file_map_bytes(const vise_file_map *map);
 const char *vise_file_map_path(const vise_file_map *map);
 
+/* Copy bytes [offset, offset + bytes) of the file to `out` without touching the mapping's pages:
+   for one pass over much data. False if the file cannot be read there any more. Thread safe. */
+bool vise_file_map_read(const vise_file_map *map, size_t offset, void *out, size_t bytes);
+
 /*
  * Let go of the memory behind [data, data + bytes) of a mapping; it is read again when touched.
  * Only whole pages inside the range are dropped. A hint: cannot fail, `data` may be on the heap's

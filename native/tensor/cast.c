@@ -34,6 +34,22 @@ void vise_cast_from_f32(void *out, vise_dtype dtype, const float *x, int64_t n) 
   }
 }
 
+void vise_cast_to_f32(float *out, const void *x, vise_dtype dtype, int64_t n) {
+  const vise_convert_kernels *k = vise_convert();
+  switch (dtype) {
+  case VISE_DTYPE_F16: k->f16_decode(out, x, n); break;
+  case VISE_DTYPE_BF16: k->bf16_decode(out, x, n); break;
+  case VISE_DTYPE_F8_E4M3: k->e4m3_decode(out, x, n); break;
+  case VISE_DTYPE_F8_E5M2: k->e5m2_decode(out, x, n); break;
+  case VISE_DTYPE_F64:
+    for (int64_t i = 0; i < n; i++) {
+      out[i] = (float)((const double *)x)[i];
+    }
+    break;
+  default: memcpy(out, x, (size_t)n * sizeof *out);
+  }
+}
+
 /* The f32 next to `v` towards zero, its last bit set if `v` is none itself. */
 static float round_to_odd(double v) {
   float x = (float)v;

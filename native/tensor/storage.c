@@ -4,12 +4,14 @@
 #include "core/mem.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 struct vise_storage {
   atomic_int refs;
   void *data;
   size_t bytes;
   vise_file_map *map; /* retained; NULL when `data` is an owned heap block */
+  size_t offset;      /* of `data` in the map */
 };
 
 vise_status vise_storage_create(vise_storage **out, size_t bytes, vise_err *err) {
@@ -36,7 +38,8 @@ vise_status vise_storage_map(
   **out = (vise_storage){.refs = 1,
                          .data = (void *)(uintptr_t)(vise_file_map_data(map) + offset),
                          .bytes = bytes,
-                         .map = vise_file_map_retain(map)};
+                         .map = vise_file_map_retain(map),
+                         .offset = offset};
   return VISE_OK;
 }
 
@@ -66,4 +69,12 @@ size_t vise_storage_bytes(const vise_storage *s) {
 
 bool vise_storage_is_mapped(const vise_storage *s) {
   return s->map != NULL;
+}
+
+bool vise_storage_read(const vise_storage *s, size_t offset, void *out, size_t bytes) {
+  if (s->map != NULL) {
+    return vise_file_map_read(s->map, s->offset + offset, out, bytes);
+  }
+  memcpy(out, (const char *)s->data + offset, bytes);
+  return true;
 }

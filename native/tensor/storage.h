@@ -26,4 +26,8 @@ void *vise_storage_data(const vise_storage *s);
 size_t vise_storage_bytes(const vise_storage *s);
 bool vise_storage_is_mapped(const vise_storage *s); /* its bytes must not be written */
 
+/* Copy bytes [offset, offset + bytes), which lie inside, to `out`; of a mapped storage from the
+   file, so that none of its pages become resident. False if the file cannot be read any more. */
+bool vise_storage_read(const vise_storage *s, size_t offset, void *out, size_t bytes);
+
 #endif

@@ -4,6 +4,7 @@
 #include "core/checked.h"
 #include "core/mem.h"
 #include "kernels/convert.h"
+#include "tensor/cast.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -298,17 +299,16 @@ void vise_tensor_to_f32(const vise_tensor *t, int64_t begin, int64_t end, float 
     }
     return;
   }
-  const vise_convert_kernels *k = vise_convert();
-  const void *p = vise_tensor_element(t, begin);
-  switch (t->dtype) {
-  case VISE_DTYPE_F32: memcpy(out, p, (size_t)n * sizeof(float)); break;
-  case VISE_DTYPE_F16: k->f16_decode(out, p, n); break;
-  case VISE_DTYPE_BF16: k->bf16_decode(out, p, n); break;
-  case VISE_DTYPE_F8_E4M3: k->e4m3_decode(out, p, n); break;
-  case VISE_DTYPE_F8_E5M2: k->e5m2_decode(out, p, n); break;
-  default:
-    for (int64_t i = 0; i < n; i++) {
-      out[i] = (float)value_at((const char *)p + (size_t)i * vise_dtype_bytes(t->dtype), t->dtype);
-    }
+  const char *p = vise_tensor_element(t, begin);
+  if (vise_dtype_is_float(t->dtype)) {
+    vise_cast_to_f32(out, p, t->dtype, n);
+    return;
   }
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = (float)value_at(p + (size_t)i * vise_dtype_bytes(t->dtype), t->dtype);
+  }
+}
+
+bool vise_tensor_read(const vise_tensor *t, size_t at, void *out, size_t bytes) {
+  return vise_storage_read(t->storage, t->offset + at, out, bytes);
 }

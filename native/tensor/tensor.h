@@ -78,6 +78,9 @@ bool vise_tensor_is_contiguous(const vise_tensor *t);
 bool vise_tensor_is_mapped(const vise_tensor *t); /* not to be written; its pages may be dropped */
 void *vise_tensor_data(const vise_tensor *t);     /* of element 0; borrowed */
 
+/* Copy bytes [at, at + bytes) of a contiguous tensor's elements: see vise_storage_read. */
+bool vise_tensor_read(const vise_tensor *t, size_t at, void *out, size_t bytes);
+
 /* "[4096, 11008]" into `out`, cut if need be; returns `out`. For messages. */
 const char *vise_tensor_shape_text(char *out, size_t out_bytes, const vise_tensor *t);
 

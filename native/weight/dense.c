@@ -4,7 +4,7 @@
  * is whatever the tensor has, so it is not repeated as an attribute.
  */
 #include "core/mem.h"
-#include "kernels/convert.h"
+#include "tensor/cast.h"
 #include "weight/weight.h"
 
 #include <stdio.h>
@@ -30,22 +30,9 @@ static void dense_decode(const vise_weight *w,
                          int64_t ld) {
   const vise_tensor *t = as_dense(w)->tensor;
   const vise_dtype dtype = vise_tensor_dtype(t);
-  const size_t element = vise_dtype_bytes(dtype);
   const char *data = vise_tensor_data(t);
-  const vise_convert_kernels *convert = vise_convert();
   for (int64_t i = row; i < row + n_rows; i++, out += ld) {
-    const void *p = data + (size_t)(i * w->k + col) * element;
-    switch (dtype) {
-    case VISE_DTYPE_F32: memcpy(out, p, (size_t)n_cols * sizeof(float)); break;
-    case VISE_DTYPE_F16: convert->f16_decode(out, p, n_cols); break;
-    case VISE_DTYPE_BF16: convert->bf16_decode(out, p, n_cols); break;
-    case VISE_DTYPE_F8_E4M3: convert->e4m3_decode(out, p, n_cols); break;
-    case VISE_DTYPE_F8_E5M2: convert->e5m2_decode(out, p, n_cols); break;
-    default: /* f64: dense_create lets in no other */
-      for (int64_t j = 0; j < n_cols; j++) {
-        out[j] = (float)((const double *)p)[j];
-      }
-    }
+    vise_cast_to_f32(out, data + (size_t)(i * w->k + col) * vise_dtype_bytes(dtype), dtype, n_cols);
   }
 }
 

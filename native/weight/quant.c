@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "kernels/convert.h"
+#include "tensor/cast.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -200,7 +201,7 @@ static vise_status quant_load(vise_weight **out, const vise_tree *t, vise_err *e
 
 /* ---- quantize ---- */
 
-enum { CHUNK_WEIGHTS = 1 << 18 };
+enum { CHUNK_WEIGHTS = 1 << 18, STAGE_BYTES = 1 << 17 };
 
 typedef struct job {
   const vise_weight *w;
@@ -208,44 +209,63 @@ typedef struct job {
   void *parts[VISE_FORMAT_PARTS];
   const float *importance;
   int64_t rows; /* decoded and encoded by one call */
+  /* Rows of a mapped dense weight are read from its file, n_staged at a time: cheaper than mapping
+     each page once and letting go of it, and nothing becomes resident. NULL: decoded in place. */
+  const vise_tensor *mapped;
+  int64_t n_staged;
   char *scratch;
-  size_t worker_bytes, row_bytes; /* scratch of a worker; its decoded rows come first */
-  atomic_bool has_nonfinite;
+  size_t worker_bytes, row_bytes, stage_bytes; /* of a worker: decoded rows, stage, the format's */
+  atomic_bool has_nonfinite, is_unreadable;
 } job;
 
-/*
- * Mapped pages of rows [begin, end) of a dense weight are not needed again. Reading one page maps
- * its neighbours in the file too, up to AROUND bytes, whoever let go of them before: so a chunk
- * clears its surroundings as well, and at worst another thread reads a page again.
- */
-static void drop_rows(const vise_weight *w, int64_t begin, int64_t end) {
-  enum { AROUND = 1 << 20 };
-  vise_tensor *t = vise_weight_dense_tensor(w);
-  if (t == NULL || !vise_tensor_is_mapped(t)) {
-    return;
+static size_t round_up(size_t bytes) {
+  return (bytes + 63) & ~(size_t)63;
+}
+
+static void choose_stage(job *a) {
+  const vise_tensor *t = vise_weight_dense_tensor(a->w);
+  if (t != NULL && vise_tensor_is_mapped(t) && a->rows == 1) {
+    const size_t row = (size_t)a->w->k * vise_dtype_bytes(vise_tensor_dtype(t));
+    a->mapped = t;
+    a->n_staged = STAGE_BYTES / row < 1 ? 1 : (int64_t)(STAGE_BYTES / row);
+    a->stage_bytes = round_up((size_t)a->n_staged * row);
   }
-  const size_t row = (size_t)w->k * vise_dtype_bytes(vise_tensor_dtype(t));
-  const size_t bytes = (size_t)w->m * row, first = (size_t)begin * row, last = (size_t)end * row;
-  const size_t from = first > AROUND ? first - AROUND : 0;
-  const size_t to = bytes - last > AROUND ? last + AROUND : bytes;
-  vise_file_drop_pages((const char *)vise_tensor_data(t) + from, to - from);
+}
+
+/* Row `row` of the mapped weight as f32, read with those after it below `end` when its turn comes.
+ */
+static bool read_row(const job *a, float *x, char *stage, int64_t begin, int64_t end, int64_t row) {
+  const vise_dtype dtype = vise_tensor_dtype(a->mapped);
+  const size_t bytes = (size_t)a->w->k * vise_dtype_bytes(dtype);
+  const int64_t i = (row - begin) % a->n_staged;
+  const int64_t n = end - row < a->n_staged ? end - row : a->n_staged;
+  if (i == 0 && !vise_tensor_read(a->mapped, (size_t)row * bytes, stage, (size_t)n * bytes)) {
+    return false;
+  }
+  vise_cast_to_f32(x, stage + (size_t)i * bytes, dtype, a->w->k);
+  return true;
 }
 
 static void quantize_rows(void *arg, int64_t begin, int64_t end, int worker) {
   job *a = arg;
-  float *x = (float *)(void *)(a->scratch + (size_t)worker * a->worker_bytes);
-  void *scratch = (char *)x + a->row_bytes;
+  char *own = a->scratch + (size_t)worker * a->worker_bytes;
+  float *x = (float *)(void *)own;
+  char *stage = own + a->row_bytes, *scratch = stage + a->stage_bytes;
   const int64_t k = a->w->k;
   for (int64_t row = begin; row < end; row += a->rows) {
     const int64_t n = end - row < a->rows ? end - row : a->rows;
-    a->w->kind->decode(a->w, row, n, 0, k, x, k);
+    if (a->mapped == NULL) {
+      a->w->kind->decode(a->w, row, n, 0, k, x, k);
+    } else if (!read_row(a, x, stage, begin, end, row)) {
+      a->is_unreadable = true;
+      return;
+    }
     if (vise_convert()->has_nonfinite(x, n * k)) {
       a->has_nonfinite = true;
       return;
     }
     a->q->spec.format->encode(&a->q->spec, a->parts, x, k, row, n, a->importance, scratch);
   }
-  drop_rows(a->w, begin, end);
 }
 
 static vise_status check_importance(const float *importance, int64_t k, vise_err *err) {
@@ -274,8 +294,9 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   const int64_t fit = CHUNK_WEIGHTS / w->k;
   const int64_t grain = together > fit ? together : fit < 1 ? 1 : fit;
   a.rows = together;
-  a.row_bytes = ((size_t)(together * w->k) * sizeof(float) + 63) & ~(size_t)63;
-  a.worker_bytes = a.row_bytes + ((q->spec.format->scratch_bytes(&q->spec) + 63) & ~(size_t)63);
+  choose_stage(&a);
+  a.row_bytes = round_up((size_t)(together * w->k) * sizeof(float));
+  a.worker_bytes = a.row_bytes + a.stage_bytes + round_up(q->spec.format->scratch_bytes(&q->spec));
   void *scratch;
   const int64_t n_chunks = (w->m + grain - 1) / grain;
   const int64_t n_workers = n_chunks == 1 ? 1 : vise_threads();
@@ -287,6 +308,9 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   }
   vise_mem_free(scratch);
   VISE_TRY(st);
+  if (a.is_unreadable) {
+    return vise_fail(err, VISE_EIO, "w: its file cannot be read any more");
+  }
   if (a.has_nonfinite) {
     VISE_TRY(vise_weight_check_finite(w, err));
   }

@@ -8,10 +8,10 @@
 
 /*
  * Encode `w` in the format of `spec` (its m and k are set here from w). Streams: decodes and
- * encodes a few rows at a time in parallel, and lets go of mapped pages of a dense `w` as it goes.
+ * encodes a few rows at a time in parallel; a mapped dense `w` is read from its file.
  * importance: [k] or NULL.
  * Errors: EARG/ESHAPE from the format's check; ENUMERIC (NaN or infinity in w, row and column
- * named); ENOMEM; ECANCELLED.
+ * named); EIO (its file cannot be read any more); ENOMEM; ECANCELLED.
  */
 vise_status vise_weight_quantize(vise_weight **out,
                                  const vise_weight *w,

@@ -2,10 +2,12 @@
 /*
  * Elementary functions in f64 that are the same everywhere, from + - * / alone:
  *
- *   ln x      x = 2^e m, 1/sqrt 2 <= m < sqrt 2; ln m = 2 (s + s^3/3 + s^5/5 + ...), s =
- * (m-1)/(m+1), |s| < 0.172: 12 terms leave 1e-20 exp x     n = x / ln 2 rounded; Taylor in |r| <=
- * ln 2 / 2: 17 terms leave 1e-23 sin, cos  n = x / (pi / 2) rounded; pi / 2 in parts of 33 bits, so
- * that n times a part is exact for n < 2^20; Taylor in |r| <= pi / 4: 10 terms leave 1e-20.
+ *   ln x      x = 2^e m, 1/sqrt 2 <= m < sqrt 2;  ln m = 2 (s + s^3/3 + s^5/5 + ...),
+ *             s = (m - 1) / (m + 1), |s| < 0.172: 12 terms leave 1e-20
+ *   exp x     n = x / ln 2 rounded; Taylor in |r| <= ln 2 / 2: 17 terms leave 1e-23
+ *   sin, cos  n = x / (pi / 2) rounded; pi / 2 in parts of 33 bits, so that n times a part is exact
+ *             for n < 2^20; Taylor in |r| <= pi / 4: 10 terms leave 1e-20
+ *
  * Positions up to a million.
  */
 #include "nn/rope.h"

@@ -6,15 +6,18 @@
  *   c = scale cos(p f_i), s = scale sin(p f_i) at position p
  *
  * Frequencies f_i, by kind (b = theta, L = original context, F = factor):
- *   none, dynamic   b^(-i / n). Dynamic changes b only beyond the original window; here sequences
- * end with the window (the model refuses longer ones), so it is the same. linear          b^(-i /
- * n) / F llama3          by wavelength w = 2 pi / f: f if w < L / high; f / F if w > L / low;
- * between, with s = (L / w - low) / (high - low):  (1 - s) f / F + s f yarn            (1 - e_i) f
- * / F + e_i f,  e_i = 1 - clamp((i - first) / (last - first), 0, 1), first = floor(d(beta_fast)),
- * last = ceil(d(beta_slow)) (as they are if not truncated), kept within 0 .. 2 n - 1, d(r) = n ln(L
- * / (2 pi r)) / ln b; scale = 0.1 ln F + 1 unless given Sources: Su et al. 2021, arXiv:2104.09864;
- * Peng et al. 2023, arXiv:2309.00071 (yarn); the functions of transformers' modeling_rope_utils
- * that published configs are written for.
+ *   none, dynamic  b^(-i / n). Dynamic changes b only beyond the original window; here sequences end
+ *                  with the window (the model refuses longer ones), so it is the same.
+ *   linear         b^(-i / n) / F
+ *   llama3         by wavelength w = 2 pi / f:  f if w < L / high;  f / F if w > L / low;
+ *                  between, with s = (L / w - low) / (high - low):  (1 - s) f / F + s f
+ *   yarn           (1 - e_i) f / F + e_i f,  e_i = 1 - clamp((i - first) / (last - first), 0, 1),
+ *                  first = floor(d(beta_fast)), last = ceil(d(beta_slow)) (as they are if not
+ *                  truncated), kept within 0 .. 2 n - 1,  d(r) = n ln(L / (2 pi r)) / ln b;
+ *                  scale = 0.1 ln F + 1 unless given
+ *
+ * Sources: Su et al. 2021, arXiv:2104.09864; Peng et al. 2023, arXiv:2309.00071 (yarn); the functions
+ * of transformers' modeling_rope_utils that published configs are written for.
  *
  * All of it in f64 by our own ln, exp, sin and cos, rounded once: no C library decides a bit.
  */

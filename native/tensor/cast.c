@@ -2,11 +2,12 @@
 /*
  * A conversion goes through a type that holds every value of its source, and rounds once:
  *
- *   f32 and narrower, to a float     through f32, by the kernels
- *   f64, to a narrower float         through f32 rounded to odd: the last bit says "there was
- * more", so rounding again to at most 22 bits is rounding once (Boldo, Melquiond, IEEE Trans.
- * Computers 57 (2008), 462-471) an integer, to an integer        through int64; u64 beyond it only
- * fits u64 anything else                    through f64
+ *   f32 and narrower, to a float   through f32, by the kernels
+ *   f64, to a narrower float       through f32 rounded to odd: the last bit says "there was more",
+ *                                  so rounding again to at most 22 bits is rounding once (Boldo,
+ *                                  Melquiond, IEEE Trans. Computers 57 (2008), 462-471)
+ *   an integer, to an integer      through int64; u64 beyond it only fits u64
+ *   anything else                  through f64
  */
 #include "tensor/cast.h"
 

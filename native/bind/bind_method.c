@@ -143,7 +143,7 @@ static const vise_method *check_method(lua_State *L, int arg) {
 static void
 check_values(lua_State *L, int arg, const vise_method *method, double values[VISE_PARAM_MAX]) {
   luaL_checktype(L, arg, LUA_TTABLE);
-  for (int i = 0; method->params[i].name != NULL; i++) {
+  for (int i = 0; i < VISE_PARAM_MAX && method->params[i].name != NULL; i++) {
     int is_number;
     lua_geti(L, arg, i + 1);
     values[i] = lua_tonumberx(L, -1, &is_number);

@@ -108,7 +108,13 @@ static inline float *values_of(const vise_weight *w) {
   return out;
 }
 
-/* ---- settings: the defaults, then every parameter at every choice, or at both ends ---- */
+/* `k` columns made up to whole blocks, whatever a format's or method's blocks are. */
+static inline int64_t whole_blocks(int64_t k) {
+  return (k + 255) / 256 * 256;
+}
+
+/* ---- settings: the defaults, then every parameter at every choice, or at both ends of its range
+   and a third of its default ---- */
 
 static inline int settings_of(const vise_param *p) {
   return p->kind == VISE_PARAM_CHOICE ? vise_param_choices(p->choices)
@@ -128,16 +134,26 @@ static inline bool setting(double *values, char text[64], const vise_param *para
     const vise_param *p = &params[i];
     if (index < settings_of(p)) {
       const bool is_range = p->kind == VISE_PARAM_INT || p->kind == VISE_PARAM_REAL;
+      const double third = p->kind == VISE_PARAM_INT ? floor(p->def / 3.0) : p->def / 3.0;
       values[i] = !is_range    ? index
                   : index == 0 ? p->min
                   : index == 1 ? p->max
-                               : floor(p->def / 3.0);
+                               : fmax(third, p->min);
       snprintf(text, 64, "%s %g", p->name, values[i]);
       return true;
     }
     index -= settings_of(p);
   }
   return false;
+}
+
+/* Arrays of VISE_PARAM_MAX values are filled by the rows of a table. */
+static inline void has_room_for_values(const vise_param *params) {
+  int n = 0;
+  while (params[n].name != NULL) {
+    n++;
+  }
+  assert_true(n <= VISE_PARAM_MAX);
 }
 
 /* ---- what holds for every weight ---- */

@@ -25,8 +25,8 @@ typedef vise_writer_part open_part;
 
 /* ---- frames ---- */
 
+/* Its leaf is hashed already. */
 static void code_frame(vise_artifact_writer *w, slot *s, int worker) {
-  vise_sha256(s->leaf, s->content, s->content_bytes);
   s->stored = s->content;
   s->stored_bytes = s->content_bytes;
   s->check = 0;
@@ -39,6 +39,20 @@ static void code_frame(vise_artifact_writer *w, slot *s, int worker) {
   if (s->status == VISE_OK && s->stored_bytes < s->content_bytes) {
     s->stored = s->buffer;
     s->check = vise_xxh64(s->stored, s->stored_bytes);
+  }
+}
+
+/* One or two frames; of equal length, as most are, their leaves are hashed side by side. */
+static void code_frames(vise_artifact_writer *w, slot *s, int n, int worker) {
+  if (n == 2 && s[0].content_bytes == s[1].content_bytes) {
+    vise_sha256_pair(s[0].leaf, s[1].leaf, s[0].content, s[1].content, s[0].content_bytes);
+  } else {
+    for (int i = 0; i < n; i++) {
+      vise_sha256(s[i].leaf, s[i].content, s[i].content_bytes);
+    }
+  }
+  for (int i = 0; i < n; i++) {
+    code_frame(w, &s[i], worker);
   }
 }
 
@@ -58,16 +72,17 @@ static void write_frame(vise_artifact_writer *w, slot *s) {
   }
 }
 
-/* Task 2i codes frame i of the current batch, task 2i + 1 writes frame i of the one before: writes
-   to one file wait for each other, so they are spread among the tasks that need no file. */
+/* Task 3i codes frames 2i and 2i + 1 of the current batch, tasks 3i + 1 and 3i + 2 write those frames
+   of the one before: writes to one file wait for each other, so they are spread among the tasks
+   that need no file. */
 static void run_task(void *arg, int64_t begin, int64_t end, int worker) {
   vise_artifact_writer *w = arg;
+  batch *coded = &w->batches[w->current], *written = &w->batches[1 - w->current];
   for (int64_t task = begin; task < end; task++) {
-    const int i = (int)(task / 2);
-    batch *coded = &w->batches[w->current], *written = &w->batches[1 - w->current];
-    if (task % 2 == 0 && i < coded->count) {
-      code_frame(w, &coded->slots[i], worker);
-    } else if (task % 2 == 1 && i < written->count) {
+    const int first = (int)(task / 3 * 2), i = first + (int)(task % 3) - 1;
+    if (task % 3 == 0 && first < coded->count) {
+      code_frames(w, &coded->slots[first], coded->count - first < 2 ? 1 : 2, worker);
+    } else if (task % 3 != 0 && i < written->count) {
       write_frame(w, &written->slots[i]);
     }
   }
@@ -183,7 +198,7 @@ vise_status vise_writer_run_batch(vise_artifact_writer *w, vise_err *err) {
   VISE_TRY(need_coders(w, err));
   batch *coded = &w->batches[w->current], *written = &w->batches[1 - w->current];
   const int n = coded->count > written->count ? coded->count : written->count;
-  VISE_TRY(vise_parallel_for(2 * n, 1, run_task, w, err));
+  VISE_TRY(vise_parallel_for((n + 1) / 2 * 3, 1, run_task, w, err));
   VISE_TRY(first_failure(written, err));
   VISE_TRY(first_failure(coded, err));
   clear_batch(written);

@@ -69,15 +69,27 @@ function TestMethod:test_importance_must_have_one_number_a_column()
   lu.assertErrorMsgContains(message, method.run, "rtn", w, {}, { importance = importance })
 end
 
+-- A method in Lua with `fields` in place of its own.
+function H.descriptor(name, fields)
+  local descriptor = {
+    name = name, family = "quant", summary = "s", source = "none", version = 1, scope = "weight",
+    needs = {}, is_exact = true, params = {}, run = function(w)
+      return w
+    end,
+  }
+  for key, value in pairs(fields) do
+    descriptor[key] = value
+  end
+  return descriptor
+end
+
 function TestMethod:test_a_method_in_lua_is_used_by_its_name()
-  method.register({
-    name = "halve", family = "quant", summary = "s", source = "none", version = 1, scope = "weight",
-    needs = {}, is_exact = true,
+  method.register(H.descriptor("halve", {
     params = { { name = "times", kind = "int", default = 1, min = 1, max = 9, doc = "how often" } },
     run = function(w, options)
       return options.times == 2 and w or nil
     end,
-  })
+  }))
   local w <close> = H.weight(2, 4)
   lu.assertTrue(method.run("halve", w, { times = 2 }) == w)
   local message = "halve: times is 10, expected an integer in [1, 9]"
@@ -85,7 +97,70 @@ function TestMethod:test_a_method_in_lua_is_used_by_its_name()
   lu.assertErrorMsgContains("is there already", method.register, method.find("halve"))
 end
 
+function TestMethod:test_what_a_method_in_lua_gives_is_checked()
+  local w <close> = H.weight(2, 4)
+  local other <close> = H.weight(4, 2)
+  local given = { five = 5, nothing = false, turned = other }
+  for name, result in pairs(given) do
+    method.register(H.descriptor("gives_" .. name, {
+      run = function()
+        return result or nil
+      end,
+    }))
+  end
+  for name, message in pairs({
+    gives_five = "gives_five: result is 5, expected a weight",
+    gives_nothing = "gives_nothing: result is nil, expected a weight",
+    gives_turned = "gives_turned: result is [4, 2], expected [2, 4]",
+  }) do
+    lu.assertErrorMsgContains(message, method.run, name, w)
+  end
+end
+
+function TestMethod:test_a_method_in_lua_may_refuse()
+  method.register(H.descriptor("tired", {
+    run = function()
+      return nil, "tired: cancelled", "cancelled"
+    end,
+  }))
+  local w <close> = H.weight(2, 4)
+  lu.assertEquals({ method.run("tired", w) }, { nil, "tired: cancelled", "cancelled" })
+end
+
+function TestMethod:test_needs_that_are_not_given_are_refused()
+  method.register(H.descriptor("needy", { needs = { "data" } }))
+  local w <close> = H.weight(2, 4)
+  local message = "needy: needs 'data', which is not given"
+  lu.assertErrorMsgContains(message, method.run, "needy", w)
+  lu.assertErrorMsgContains(message, method.check, "needy", 2, 4)
+  lu.assertTrue(method.run("needy", w, {}, { data = {} }) == w)
+  lu.assertErrorMsgContains("method 'x': unknown need 'dat' (did you mean 'data'?", method.register,
+    H.descriptor("x", { needs = { "dat" } }))
+end
+
+function TestMethod:test_a_file_that_raises_leaves_no_half_of_a_registry()
+  local list = native.file.list
+  package.loaded["vise.method"] = nil
+  package.preload["vise.method.broken"] = function()
+    return { name = "broken" }
+  end
+  native.file.list = function()
+    return { "broken.lua" }
+  end
+  local fresh = require("vise.method")
+  for _ = 1, 2 do
+    lu.assertErrorMsgContains("method 'broken': has no field 'family'", fresh.list)
+  end
+  native.file.list, package.loaded["vise.method"] = list, method
+  package.preload["vise.method.broken"] = nil
+end
+
 function TestMethod:test_a_method_without_a_field_is_refused()
+  lu.assertErrorMsgContains("method 'x': has no field 'run'", method.register,
+    { name = "x", family = "quant", summary = "s", source = "none", version = 1, scope = "weight",
+      needs = {}, is_exact = true, params = {} })
+  lu.assertErrorMsgContains("method 'x': run is a number, expected a function", method.register,
+    H.descriptor("x", { run = 5 }))
   lu.assertErrorMsgContains("method 'x': has no field 'family'", method.register, { name = "x" })
 end
 

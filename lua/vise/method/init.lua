@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- The one registry of compression methods.
 -- Methods of scope weight come from C (native/method/methods.def). Every other file in this folder
--- is a method written in Lua: it returns a descriptor of the same form, with `run`.
+-- is a method written in Lua: it returns a descriptor of the same form, with `run` and perhaps
+-- `check`.
 
 local check = require("vise.check")
 local native = require("vise.native")
 
 local M = {}
-local H = { methods = {} }
+local H = {}
 
 ---@class vise.Method
 ---@field name string
@@ -16,11 +17,11 @@ local H = { methods = {} }
 ---@field source string paper or document
 ---@field version integer raised when the result changes
 ---@field scope string "weight", "site", "block" or "model"
----@field needs string[] of "moments", "cross", "gradients", "data"
+---@field needs string[] of "moments", "cross", "gradients", "data"; fields of `extra`
 ---@field is_exact boolean the same bytes at every CPU level and thread count
 ---@field params vise.OptionRow[]
----@field run? fun(w: vise.Weight, options: table, extra: table): vise.Weight only of Lua methods
----@field check? fun(m: integer, k: integer, options: table) only of Lua methods; raises
+---@field run fun(w: vise.Weight, options: table, extra: table): vise.Weight|nil, string?, string?
+---@field check? fun(m: integer, k: integer, options: table) raises
 
 --- All methods, sorted by name.
 ---@return vise.Method[]
@@ -43,7 +44,7 @@ function M.find(name)
   return method
 end
 
---- Add a method written in Lua; raises if the name is taken or a field is missing.
+--- Add a method written in Lua; raises if the name is taken or a field is missing or wrong.
 ---@param method vise.Method
 function M.register(method)
   H.add(H.load(), method)
@@ -62,46 +63,61 @@ end
 ---@param m integer rows
 ---@param k integer columns
 ---@param options? table<string, any>
-function M.check(name, m, k, options)
+---@param extra? table what M.run will be given
+function M.check(name, m, k, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
-  if method.run == nil then
-    native.method.check(name, m, k, H.values(method, resolved))
-  elseif method.check then
+  H.check_needs(method, extra)
+  if method.check then
     method.check(m, k, resolved)
   end
 end
 
 --- Compress one weight; it is not changed.
---- Raises for wrong options and for NaN or infinite values.
+--- Raises for wrong options, for needs that `extra` does not have, and for NaN or infinite values.
 ---@param name string
 ---@param w vise.Weight [m, k]
 ---@param options? table<string, any>
----@param extra? { importance?: vise.Tensor } importance [k] f32, at least 0
+---@param extra? { importance?: vise.Tensor } [k] f32, at least 0; beside it the method's needs
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
 function M.run(name, w, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
-  if method.run then
-    return method.run(w, resolved, extra or {})
+  H.check_needs(method, extra)
+  local result, message, code = method.run(w, resolved, extra or {})
+  if result == nil and message ~= nil then
+    return nil, message, code
   end
-  return native.method.run(name, w, H.values(method, resolved), extra and extra.importance)
+  H.check_result(name, w, result)
+  return result
 end
 
 --- The registry, filled at first use: rows from C, then the files of this folder.
 function H.load()
-  if H.is_loaded then
+  if H.methods then
     return H.methods
   end
-  H.is_loaded = true
+  local methods = {}
   for _, method in ipairs(native.method.list()) do
-    method.scope = "weight"
-    H.add(H.methods, method)
+    H.add(methods, H.of_native(method))
   end
   for _, name in ipairs(H.files()) do
-    H.add(H.methods, require("vise.method." .. name))
+    H.add(methods, require("vise.method." .. name))
   end
-  return H.methods
+  H.methods = methods -- only now: a file that raises leaves no half of a registry
+  return methods
+end
+
+--- A row from C with the functions that a method in Lua has.
+function H.of_native(method)
+  method.scope = "weight"
+  function method.check(m, k, resolved)
+    native.method.check(method.name, m, k, H.values(method, resolved))
+  end
+  function method.run(w, resolved, extra)
+    return native.method.run(method.name, w, H.values(method, resolved), extra.importance)
+  end
+  return method
 end
 
 --- Names of the Lua files beside this one.
@@ -117,16 +133,57 @@ function H.files()
   return names
 end
 
+H.fields = {
+  { "name", "string" }, { "family", "string" }, { "summary", "string" }, { "source", "string" },
+  { "version", "number" }, { "scope", "string" }, { "needs", "table" }, { "is_exact", "boolean" },
+  { "params", "table" }, { "run", "function" },
+}
+H.needs = { cross = true, data = true, gradients = true, moments = true }
+
 function H.add(methods, method)
-  for _, field in ipairs({ "name", "family", "summary", "source", "version", "scope", "params" }) do
-    if method[field] == nil then
+  if type(method) ~= "table" then
+    check.fail("method: is %s, expected a table of its fields", check.quote(method))
+  end
+  for _, row in ipairs(H.fields) do
+    local field, kind = row[1], row[2]
+    local is = type(method[field])
+    if is == "nil" then
       check.fail("method '%s': has no field '%s'", tostring(method.name), field)
+    elseif is ~= kind then
+      check.fail("method '%s': %s is a %s, expected a %s", tostring(method.name), field, is, kind)
+    end
+  end
+  for _, need in ipairs(method.needs) do
+    if not H.needs[need] then
+      local message = check.unknown("need", need, check.sorted_keys(H.needs))
+      check.fail("method '%s': %s", method.name, message)
     end
   end
   if methods[method.name] then
     check.fail("method '%s': is there already", method.name)
   end
   methods[method.name] = method
+end
+
+function H.check_needs(method, extra)
+  for _, need in ipairs(method.needs) do
+    if extra == nil or extra[need] == nil then
+      check.fail("%s: needs '%s', which is not given", method.name, need)
+    end
+  end
+end
+
+--- What a method gave must stand in the place of `w`.
+function H.check_result(name, w, result)
+  local is_weight, shape = pcall(native.weight.methods.shape, result)
+  if not is_weight then
+    check.fail("%s: result is %s, expected a weight", name, check.quote(result))
+  end
+  local expected = w:shape()
+  if shape[1] ~= expected[1] or shape[2] ~= expected[2] then
+    check.fail("%s: result is [%d, %d], expected [%d, %d]", name, shape[1], shape[2], expected[1],
+      expected[2])
+  end
 end
 
 --- Options as C wants them: one number a parameter, choices by their index from 0.

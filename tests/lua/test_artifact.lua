@@ -157,6 +157,30 @@ function TestArtifact:test_what_is_taken_stays_after_the_file_is_closed()
   lu.assertErrorMsgContains("artifact is closed", reader.names, reader)
 end
 
+function TestArtifact:test_an_altered_frame_of_a_part_of_several_frames_is_refused()
+  local several = H.tensor("f32", { 700000 }, "several") -- 2.8 MB: three frames
+  for _, coder in ipairs({ "raw", "zstd" }) do
+    local _, seal, path = H.artifact(function(writer)
+      assert(writer:add_tensor("several", several))
+    end, { coder = coder })
+    local file <close> = assert(io.open(path, "r+b"))
+    file:seek("set", seal.bytes // 2)
+    local byte = file:read(1):byte()
+    file:seek("set", seal.bytes // 2)
+    file:write(string.char(byte ~ 1))
+    file:flush()
+    local reader = assert(artifact.open(path))
+
+    for _, read in ipairs({ function() return reader:tensor("several") end,
+      function() return reader:verify() end }) do
+      local result, message, code = read()
+      lu.assertNil(result)
+      lu.assertStrContains(message, "'several': frame 1 does not match its")
+      lu.assertEquals(code, "format")
+    end
+  end
+end
+
 function TestArtifact:test_wrong_calls_are_raised()
   local path = H.path()
   lu.assertErrorMsgContains("unknown option 'codec' (known: coder, level, sync)", artifact.create,

@@ -44,7 +44,8 @@ function H.bench(folder, subject, given)
   local rows = dofile(("%s/%s.lua"):format(folder, subject))(bench)
   local missed = false
   for _, row in ipairs(rows) do
-    missed = missed or row.ratio < row.at_least
+    local is_met = row.ratio >= row.at_least -- not of NaN
+    missed = missed or not is_met
   end
   if given.json then
     term.write_json(native.json.array(rows))

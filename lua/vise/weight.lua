@@ -18,7 +18,8 @@ end
 
 --- The weight compressed by a method of the family quant; `self` is not changed.
 ---@param self vise.Weight
----@param options? table `method` ("rtn" if absent), `importance` [k] f32, and the method's options
+---@param options? table `method` ("rtn" if absent), `importance` [k] f32, and the method's options;
+--- an importance that the method would not use (rtn with search = "none") raises
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"

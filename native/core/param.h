@@ -2,8 +2,7 @@
 /*
  * core/param.h -- typed, ranged options of methods and formats, described as data.
  *
- * From one row come: the check and its message, `--help` and `vise explain`, the reference page,
- * and what a sweep may range over. Lua resolves names and texts to numbers (vise.check), so C only
+ * From one row come: the check and its message, `--help` and `vise explain`. Lua resolves names and texts to numbers (vise.check), so C only
  * ever sees one double per row, in the order of the rows.
  */
 #ifndef VISE_CORE_PARAM_H

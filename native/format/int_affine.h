@@ -6,10 +6,12 @@
  *
  * Parts of W [m, k], groups = ceil(k / group) (per row and per tensor: 1):
  *
- *   codes   u8 [m, ceil(k bits / 8)]   a row is a little-endian stream of bits and starts on a
- * byte: code j is bits [j bits, (j + 1) bits), bit i being bit i % 8 of byte i / 8; what is left of
- * the last byte is 0 scales  f16, bf16 or f32 [m, groups], per tensor [1, 1]; may be negative zeros
- * u8, shaped as the scales; only asymmetric. Symmetric: zero = 2^(bits - 1)
+ *   codes   u8 [m, ceil(k bits / 8)]   a row is a little-endian stream of bits and starts on a byte:
+ *                                      code j is bits [j bits, (j + 1) bits), bit i being bit i % 8
+ *                                      of byte i / 8; what is left of the last byte is 0
+ *   scales  f16, bf16 or f32           [m, groups], per tensor [1, 1]; may be negative
+ *   zeros   u8                         shaped as the scales; only asymmetric.
+ *                                      Symmetric: zero = 2^(bits - 1)
  *
  * Bits per weight: bits + (16 or 32, and 8 for a zero) / group.
  */
@@ -30,6 +32,7 @@ enum {
 
 typedef enum vise_int_per { VISE_PER_GROUP, VISE_PER_ROW, VISE_PER_TENSOR } vise_int_per;
 
+extern const vise_format vise_format_int;
 extern const vise_param vise_int_params[]; /* also the options of methods that write this format */
 
 #endif

@@ -3,8 +3,7 @@
  * method/method.h -- methods of scope weight: from one weight (and statistics) to a compressed one.
  *
  * A method is one descriptor in native/method/FAMILY_NAME.c and one row in methods.def. From it
- * come `W:quantize { method = "rtn" }`, range checks, `vise explain`, the reference page and the
- * contract test. Lua's registry (vise.method) takes in these rows beside its own methods.
+ * come `W:quantize { method = "rtn" }`, range checks, `vise explain` and the contract test. Lua's registry (vise.method) takes in these rows beside its own methods.
  */
 #ifndef VISE_METHOD_METHOD_H
 #define VISE_METHOD_METHOD_H
@@ -27,15 +26,16 @@ typedef enum vise_needs { /* a bit set: what must be collected before */
 
 typedef struct vise_method_input {
   const vise_weight *w;    /* [m, k], borrowed, unchanged */
-  const float *importance; /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal */
+  const float *importance; /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal. EARG from a method
+                              that would not use it with these values */
   const double *values;    /* one per row of `params` */
 } vise_method_input;
 
 typedef struct vise_method {
   const char *name, *family, *summary, *source; /* family: "quant", "prune", "factor", "share" */
-  int version;          /* raised when the result changes: part of every memo key */
-  unsigned needs;       /* of vise_needs */
-  bool is_exact;        /* the same parts at every level and thread count */
+  int version;                                  /* raised when the result changes */
+  unsigned needs;                               /* of vise_needs */
+  bool is_exact;                                /* the same parts at every level and thread count */
   double max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured, see the
                            file */
   const vise_param *params; /* ends with a NULL name */
@@ -51,7 +51,7 @@ typedef struct vise_method {
 extern const vise_method *const vise_methods[];        /* ends with NULL */
 const vise_method *vise_method_find(const char *name); /* NULL if none */
 
-/* Parameters in range, then the method's own check. Messages begin with the method's name. */
+/* Parameters in range (messages begin with the method's name), then the method's own check. */
 vise_status vise_method_check(const vise_method *method,
                               int64_t m,
                               int64_t k,

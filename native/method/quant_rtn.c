@@ -2,7 +2,8 @@
 /*
  * Round to nearest: every weight becomes the nearest value of its group's grid, and the grid is the
  * best one for the group by itself (format/int_affine.c has the derivation). Needs no data; with
- * importance the error of a column counts by the power of its input.
+ * importance the error of a column counts by the power of its input while searching. Without a
+ * search it would count for nothing, so it is refused.
  *
  * max_rel_error: sqrt(D) for D / sigma^2 of Gaussian weights at the defaults, int4 g64 searched.
  */
@@ -13,7 +14,7 @@
 #include <string.h>
 
 static vise_format_spec spec_of(int64_t m, int64_t k, const double *values) {
-  vise_format_spec s = {.format = vise_format_find("int"), .m = m, .k = k};
+  vise_format_spec s = {.format = &vise_format_int, .m = m, .k = k};
   for (int i = 0; vise_int_params[i].name != NULL; i++) {
     s.values[i] = values[i];
   }
@@ -26,6 +27,10 @@ static vise_status rtn_check(int64_t m, int64_t k, const double *values, vise_er
 }
 
 static vise_status rtn_run(vise_weight **out, const vise_method_input *in, vise_err *err) {
+  *out = NULL;
+  if (in->importance != NULL && in->values[VISE_INT_SEARCH] == 0.0) {
+    return vise_fail(err, VISE_EARG, "rtn: importance is given, expected none with search 'none'");
+  }
   const vise_format_spec s = spec_of(in->w->m, in->w->k, in->values);
   return vise_weight_quantize(out, in->w, &s, in->importance, err);
 }

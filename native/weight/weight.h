@@ -26,8 +26,8 @@ typedef struct vise_weight_kind {
   const char *summary; /* one line for `vise explain` */
 
   /* out[i * ld + j] = W[row + i, col + j] as f32. Cannot fail, thread safe. Tiles begin at columns
-     that are multiples of 256 and end at one or at k. Called only when `matmul` is NULL or by
-     `dense`. */
+     that are multiples of 256 and end at one or at k. Every kind has it: whole weights are read,
+     compared and quantized by it, and multiplied by it where `matmul` is NULL. */
   void (*decode)(const vise_weight *w,
                  int64_t row,
                  int64_t n_rows,

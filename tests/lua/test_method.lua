@@ -69,6 +69,14 @@ function TestMethod:test_importance_must_have_one_number_a_column()
   lu.assertErrorMsgContains(message, method.run, "rtn", w, {}, { importance = importance })
 end
 
+function TestMethod:test_importance_that_would_not_be_used_is_refused()
+  local w <close> = H.weight(2, 2)
+  local importance <close> = native.tensor.from("f32", { 2 }, { 1, 2 })
+  local message = "rtn: importance is given, expected none with search 'none'"
+  lu.assertErrorMsgContains(message, method.run, "rtn", w, { search = "none" },
+    { importance = importance })
+end
+
 -- A method in Lua with `fields` in place of its own.
 function H.descriptor(name, fields)
   local descriptor = {

@@ -73,7 +73,8 @@ function M.check(name, m, k, options, extra)
 end
 
 --- Compress one weight; it is not changed.
---- Raises for wrong options, for needs that `extra` does not have, and for NaN or infinite values.
+--- Raises for wrong options, for needs that `extra` does not have, for an importance that a method
+--- with these options does not use, and for NaN or infinite values.
 ---@param name string
 ---@param w vise.Weight [m, k]
 ---@param options? table<string, any>

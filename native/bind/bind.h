@@ -16,8 +16,9 @@
 #include <stdbool.h>
 
 /*
- * Hand a failure to Lua. IO, FORMAT and CANCELLED are the world's refusals and return nil, message,
- * code; everything else is the caller's mistake and is raised. The message is data, never a format.
+ * Hand a failure to Lua. IO, FORMAT, UNSUPPORTED and CANCELLED are the world's refusals and return
+ * nil, message, code; everything else is the caller's mistake and is raised. The message is data,
+ * never a format.
  */
 int bind_fail(lua_State *L, const vise_err *err);
 

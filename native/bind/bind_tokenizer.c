@@ -15,17 +15,6 @@ static vise_tokenizer *check_tokenizer(lua_State *L, int arg) {
   return *slot;
 }
 
-/* What a file or a text asks for and vise does not have is no mistake of the caller: not raised. */
-static int refuse(lua_State *L, const vise_err *err) {
-  if (err->code != VISE_EUNSUPPORTED) {
-    return bind_fail(L, err);
-  }
-  luaL_pushfail(L);
-  lua_pushstring(L, err->msg);
-  lua_pushstring(L, vise_status_name(err->code));
-  return 3;
-}
-
 typedef vise_status create_fn(vise_tokenizer **out, const char *data, size_t bytes, vise_err *err);
 
 static int create(lua_State *L, create_fn *fn) {
@@ -36,7 +25,7 @@ static int create(lua_State *L, create_fn *fn) {
   *slot = NULL;
   luaL_setmetatable(L, TOKENIZER);
   if (fn(slot, data, bytes, &err) != VISE_OK) {
-    return refuse(L, &err);
+    return bind_fail(L, &err);
   }
   bind_count_bytes(L, 3 * bytes); /* about what it keeps */
   return 1;
@@ -68,7 +57,7 @@ static int tokenizer_encode(lua_State *L) {
   int32_t *ids;
   int64_t n;
   if (vise_tokenizer_encode(&ids, &n, t, text, bytes, with_bos, &err) != VISE_OK) {
-    return refuse(L, &err);
+    return bind_fail(L, &err);
   }
   const vise_status st = vise_tensor_create(slot, VISE_DTYPE_I32, 1, &n, &err);
   if (st == VISE_OK && n > 0) {

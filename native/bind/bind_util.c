@@ -9,6 +9,7 @@ int bind_fail(lua_State *L, const vise_err *err) {
   switch (err->code) {
   case VISE_EIO:
   case VISE_EFORMAT:
+  case VISE_EUNSUPPORTED:
   case VISE_ECANCELLED:
     luaL_pushfail(L);
     lua_pushstring(L, err->msg);

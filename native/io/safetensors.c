@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "io/json.h"
+#include "io/utf8.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -369,6 +370,19 @@ static json_t *describe_tensor(const vise_tensor *t, uint64_t begin) {
                    (json_int_t)begin, (json_int_t)(begin + vise_tensor_bytes(t)));
 }
 
+static bool is_utf8(const char *text) {
+  uint32_t code;
+  for (size_t left = strlen(text); left > 0;) {
+    const int n = vise_utf8_decode(&code, text, left);
+    if (n <= 0) {
+      return false;
+    }
+    text += n;
+    left -= (size_t)n;
+  }
+  return true;
+}
+
 static vise_status
 add_entry(json_t *header, const vise_safetensors_item *item, uint64_t begin, vise_err *err) {
   if (item->name[0] == '\0' || strcmp(item->name, METADATA) == 0) {
@@ -377,12 +391,15 @@ add_entry(json_t *header, const vise_safetensors_item *item, uint64_t begin, vis
   if (json_object_get(header, item->name) != NULL) {
     return vise_fail(err, VISE_EARG, "safetensors: two tensors are named '%s'", item->name);
   }
+  if (!is_utf8(item->name)) {
+    return vise_fail(err, VISE_EARG, "safetensors: name '%s' is not UTF-8", item->name);
+  }
   json_t *entry = describe_tensor(item->tensor, begin);
   if (entry == NULL) {
     return vise_fail(err, VISE_ENOMEM, "out of memory describing tensor '%s'", item->name);
   }
   if (json_object_set_new(header, item->name, entry) != 0) {
-    return vise_fail(err, VISE_EARG, "safetensors: name '%s' is not UTF-8", item->name);
+    return vise_fail(err, VISE_ENOMEM, "out of memory describing tensor '%s'", item->name);
   }
   return VISE_OK;
 }
@@ -390,11 +407,16 @@ add_entry(json_t *header, const vise_safetensors_item *item, uint64_t begin, vis
 static vise_status
 add_metadata(json_t *header, const char *const *metadata, int64_t n, vise_err *err) {
   json_t *object = json_object();
-  json_object_set_new(header, METADATA, object);
+  if (json_object_set_new(header, METADATA, object) != 0) {
+    return vise_fail(err, VISE_ENOMEM, "out of memory writing safetensors metadata");
+  }
   for (int64_t i = 0; i < n; i++) {
     const char *key = metadata[2 * i], *value = metadata[2 * i + 1];
-    if (json_object_set_new(object, key, json_string(value)) != 0) {
+    if (!is_utf8(key) || !is_utf8(value)) {
       return vise_fail(err, VISE_EARG, "safetensors: metadata '%s' is not UTF-8", key);
+    }
+    if (json_object_set_new(object, key, json_string(value)) != 0) {
+      return vise_fail(err, VISE_ENOMEM, "out of memory writing safetensors metadata '%s'", key);
     }
   }
   return VISE_OK;

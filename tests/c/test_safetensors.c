@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/mem.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 #include "support/folder.h"
 #include "support/test.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -112,6 +114,32 @@ static void writing_survives_every_allocation_failure_and_leaves_nothing(void **
   vise_tensor_release(t);
 }
 
+static long allocations_left;
+
+static void *scarce(size_t bytes) {
+  return allocations_left-- > 0 ? malloc(bytes) : NULL;
+}
+
+static void writing_without_memory_for_json_is_out_of_memory(void **state) {
+  (void)state;
+  const char *path = test_path(folder, "written");
+  vise_tensor *t;
+  assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 0, NULL, NULL), VISE_OK);
+  memset(vise_tensor_data(t), 0, 1);
+  const vise_safetensors_item item = {"a", t};
+  unlink(path);
+  vise_status st = VISE_ENOMEM;
+  for (long n = 0; st != VISE_OK; n++) {
+    allocations_left = n;
+    json_set_alloc_funcs(scarce, free);
+    st = vise_safetensors_write(path, &item, 1, (const char *[]){"k", "v"}, 1, NULL);
+    json_set_alloc_funcs(malloc, free);
+    assert_true(st == VISE_OK || st == VISE_ENOMEM);
+    assert_int_equal(access(path, F_OK) == 0, st == VISE_OK);
+  }
+  vise_tensor_release(t);
+}
+
 static void every_flipped_bit_is_refused_or_sound(void **state) {
   (void)state;
   vise_storage *storage = make_file();
@@ -163,6 +191,7 @@ int main(void) {
       cmocka_unit_test(tensors_are_views_unless_they_are_misaligned),
       cmocka_unit_test(reading_survives_every_allocation_failure),
       cmocka_unit_test(writing_survives_every_allocation_failure_and_leaves_nothing),
+      cmocka_unit_test(writing_without_memory_for_json_is_out_of_memory),
       cmocka_unit_test(every_flipped_bit_is_refused_or_sound),
       cmocka_unit_test(opening_does_not_touch_the_data),
   };

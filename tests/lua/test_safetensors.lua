@@ -207,6 +207,10 @@ function TestSafetensors:test_write_refuses_bad_names_and_leaves_nothing()
     lu.assertNil(io.open(path))
   end
   lu.assertErrorMsgContains("metadata maps", safetensors.write, path, {}, { a = 1 })
+  for key, value in pairs({ ["a\255"] = "b", a = "b\255" }) do
+    local message = ("metadata '%s' is not UTF-8"):format(key)
+    lu.assertErrorMsgContains(message, safetensors.write, path, {}, { [key] = value })
+  end
 end
 
 function TestSafetensors:test_a_folder_that_is_not_there_is_an_io_refusal()

@@ -32,8 +32,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char WIDTHS[] = "2 3 4 5 6 8"; /* one digit each: choice i is WIDTHS[2 * i] */
+
 const vise_param vise_int_params[] = {
-    {"bits", VISE_PARAM_CHOICE, 2, 0, 0, "2 3 4 5 6 8", "bits per code"},
+    {"bits", VISE_PARAM_CHOICE, 2, 0, 0, WIDTHS, "bits per code"},
     {"per", VISE_PARAM_CHOICE, VISE_PER_GROUP, 0, 0, "group row tensor", "what shares one scale"},
     {"group", VISE_PARAM_INT, 64, 1, 1 << 20, NULL,
      "columns that share one scale, per group; the last group of a row may be short"},
@@ -44,7 +46,6 @@ const vise_param vise_int_params[] = {
     {0},
 };
 
-static const int bits_of_choice[] = {2, 3, 4, 5, 6, 8};
 static const float LARGEST_F16 = 65504.0f;
 static const float LARGEST = 0x1p119f;   /* of bf16 and f32 scales: 255 times it is finite */
 static const float SMALLEST = 0x1p-127f; /* the reciprocal of a smaller one may be infinite */
@@ -61,7 +62,7 @@ typedef struct layout {
 } layout;
 
 static layout layout_of(const vise_format_spec *s) {
-  layout a = {.bits = bits_of_choice[(int)s->values[VISE_INT_BITS]],
+  layout a = {.bits = WIDTHS[2 * (int)s->values[VISE_INT_BITS]] - '0',
               .per = (vise_int_per)s->values[VISE_INT_PER],
               .is_symmetric = s->values[VISE_INT_SYMMETRIC] != 0.0,
               .is_searched = s->values[VISE_INT_SEARCH] != 0.0,

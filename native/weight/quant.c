@@ -339,10 +339,6 @@ vise_status vise_weight_quantize(vise_weight **out,
   return VISE_OK;
 }
 
-const vise_format_spec *vise_weight_quant_spec(const vise_weight *w) {
-  return w->kind == &vise_weight_kind_quant ? &as_quant(w)->spec : NULL;
-}
-
 vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name) {
   const quant *q = as_quant(w);
   for (int i = 0; w->kind == &vise_weight_kind_quant && i < q->n_parts; i++) {

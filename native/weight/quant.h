@@ -19,8 +19,7 @@ vise_status vise_weight_quantize(vise_weight **out,
                                  const float *importance,
                                  vise_err *err) VISE_MUST_USE;
 
-/* NULL if `w` is of another kind; borrowed. */
-const vise_format_spec *vise_weight_quant_spec(const vise_weight *w);
-vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name); /* NULL if none */
+/* A part of `w`; NULL if there is none or `w` is of another kind; borrowed. */
+vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name);
 
 #endif

@@ -4,8 +4,8 @@
  * level. The including file defines, and this file undefines:
  *
  *   NAME, REAL, VEC            the function, the element and vector types
- *   ROWS, VECS, LANES          mr, vectors along the tokens (nr = VECS * LANES), elements of a
- * vector LOAD, STORE, SPLAT, FMA    their intrinsics
+ *   ROWS, VECS, LANES          mr, vectors along the tokens (nr = VECS * LANES), elements of one
+ *   LOAD, STORE, SPLAT, FMA    their intrinsics
  *
  * ROWS * VECS + VECS + 1 registers are live; the loops over them are unrolled so that none spills.
  * Two full passes of fused multiply-adds per step of l hide their latency.

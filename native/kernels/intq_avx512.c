@@ -76,16 +76,6 @@ static void codes_avx512(uint8_t *out,
   }
 }
 
-static unsigned code_at(const uint8_t *packed, int64_t j, int bits) {
-  const int64_t bit = j * bits;
-  const int shift = (int)(bit & 7);
-  unsigned u = packed[bit >> 3];
-  if (shift + bits > 8) {
-    u |= (unsigned)packed[(bit >> 3) + 1] << 8;
-  }
-  return u >> shift & ((1u << bits) - 1u);
-}
-
 /* The shuffle and the shifts that bring code i of 16 into lane i. */
 typedef struct places {
   __m512i bytes, shifts, mask;
@@ -104,6 +94,8 @@ static inline places places_of(int bits) {
   return (places){_mm512_loadu_si512(bytes), _mm512_loadu_si512(shifts),
                   _mm512_set1_epi32((1 << bits) - 1)};
 }
+
+#include "kernels/intq_body.h"
 
 /* The 2 b bytes of 16 codes; reads no byte after `end`. */
 static inline __m128i load16(const uint8_t *p, const uint8_t *end, int bits) {
@@ -147,65 +139,6 @@ static inline void decode_run(float *out,
   }
 }
 
-static inline float scale_at(const void *scales, vise_intq_scale type, int64_t i) {
-  switch (type) {
-  case VISE_INTQ_F16: return _cvtsh_ss(((const uint16_t *)scales)[i]);
-  case VISE_INTQ_BF16: return vise_bf16_to_f32(((const uint16_t *)scales)[i]);
-  case VISE_INTQ_F32: break;
-  }
-  return ((const float *)scales)[i];
-}
-
-static inline void decode_bits(float *out,
-                               const uint8_t *packed,
-                               int64_t n,
-                               int bits,
-                               int64_t phase,
-                               int64_t group,
-                               const void *scales,
-                               vise_intq_scale type,
-                               const uint8_t *zeros) {
-  const places p = places_of(bits);
-  const uint8_t *end = packed + (n * bits + 7) / 8;
-  const bool is_aligned = group % 16 == 0 && phase % 16 == 0;
-  if (!is_aligned) { /* groups begin inside bytes: the codes first, scales in a second pass */
-    decode_run(out, packed, end, 0, n, bits, &p, 1.0f, 0);
-  }
-  int64_t stop = group - phase;
-  for (int64_t j = 0, i = 0; j < n; i++, stop += group) {
-    const int64_t length = (stop < n ? stop : n) - j;
-    const float scale = scale_at(scales, type, i);
-    const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
-    if (is_aligned) {
-      decode_run(out + j, packed, end, j, length, bits, &p, scale, zero);
-    } else {
-      for (int64_t l = j; l < j + length; l++) {
-        out[l] = (out[l] - (float)zero) * scale;
-      }
-    }
-    j += length;
-  }
-}
-
-static void decode_avx512(float *out,
-                          const uint8_t *packed,
-                          int64_t n,
-                          int bits,
-                          int64_t phase,
-                          int64_t group,
-                          const void *scales,
-                          vise_intq_scale type,
-                          const uint8_t *zeros) {
-  switch (bits) { /* one copy for each width, with its constants folded in */
-  case 2: decode_bits(out, packed, n, 2, phase, group, scales, type, zeros); break;
-  case 3: decode_bits(out, packed, n, 3, phase, group, scales, type, zeros); break;
-  case 4: decode_bits(out, packed, n, 4, phase, group, scales, type, zeros); break;
-  case 5: decode_bits(out, packed, n, 5, phase, group, scales, type, zeros); break;
-  case 6: decode_bits(out, packed, n, 6, phase, group, scales, type, zeros); break;
-  default: decode_bits(out, packed, n, 8, phase, group, scales, type, zeros);
-  }
-}
-
 typedef struct sums { /* 16 lanes each */
   __m512 error, slope, mass;
 } sums;
@@ -241,32 +174,12 @@ try_block(vise_intq_trial *trial, const float *x, const float *v, bool has_v, in
   if (j < n) { /* zeros add nothing */
     try16(&s, load_rest(x + j, n - j), has_v ? load_rest(v + j, n - j) : none, has_v, r, low, high);
   }
-  const __m128 error = fold(s.error), slope = fold(s.slope), mass = fold(s.mass);
-  __m128 both = _mm_add_ps(_mm_unpacklo_ps(error, slope), _mm_unpackhi_ps(error, slope));
-  both = _mm_add_ps(both, _mm_movehl_ps(both, both));
-  const __m128 two = _mm_add_ps(mass, _mm_movehl_ps(mass, mass));
-  trial->error += (double)_mm_cvtss_f32(both);
-  trial->slope += (double)_mm_cvtss_f32(_mm_movehdup_ps(both));
-  trial->mass += (double)_mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
-static void
-trials_avx512(vise_intq_trial *inout, int n_trials, const float *x, const float *v, int64_t n) {
-  for (int64_t j = 0; j < n; j += VISE_INTQ_BLOCK) {
-    const int64_t length = n - j < VISE_INTQ_BLOCK ? n - j : VISE_INTQ_BLOCK;
-    for (int i = 0; i < n_trials; i++) {
-      if (v == NULL) {
-        try_block(&inout[i], x + j, NULL, false, length);
-      } else {
-        try_block(&inout[i], x + j, v + j, true, length);
-      }
-    }
-  }
+  add_sums(trial, fold(s.error), fold(s.slope), fold(s.mass));
 }
 
 void vise_intq_fill_avx512(vise_intq_kernels *table) {
   table->ranges = ranges_avx512;
   table->codes = codes_avx512;
-  table->decode = decode_avx512;
-  table->trials = trials_avx512;
+  table->decode = decode;
+  table->trials = trials;
 }

@@ -151,18 +151,12 @@ function H.check_part(file_path, file, part)
   end
 end
 
---- SentencePiece's own file is what such a model was trained with, so it goes first.
 function H.tokenizer_file(path)
-  for _, name in ipairs({ "tokenizer.model", "tokenizer.json" }) do
-    if native.file.stat(path .. "/" .. name) then
-      return {
-        name = name,
-        bytes = function()
-          return native.file.read(path .. "/" .. name, H.largest_tokenizer)
-        end,
-      }
-    end
-  end
+  return sources.tokenizer_file(function(name)
+    return native.file.stat(path .. "/" .. name)
+  end, function(name)
+    return native.file.read(path .. "/" .. name, H.largest_tokenizer)
+  end)
 end
 
 function H.refuse_quantized(path, config)

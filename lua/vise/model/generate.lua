@@ -19,6 +19,20 @@ local H = {}
 ---@field on_token? fun(piece: string, id?: integer) for each token; `piece` may be empty until a
 --- character is whole, and one that never was comes at the end, without an id
 
+--- The options but `on_token`; `vise generate` takes them too, with `-` for `_`.
+---@type vise.OptionRow[]
+M.options = {
+  { name = "tokens", kind = "int", default = 128, min = 1, max = 1 << 20,
+    doc = "tokens to generate at most" },
+  { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of the random choice" },
+  { name = "temperature", kind = "real", default = 0.0, min = 0, max = 100,
+    doc = "0 always takes the likeliest token" },
+  { name = "top_k", kind = "int", default = 0, min = 0,
+    doc = "choose among the N likeliest; 0: among all" },
+  { name = "top_p", kind = "real", default = 1.0, min = 0, max = 1,
+    doc = "choose among the likeliest that together have this probability" },
+}
+
 --- See vise.Model:generate. The same seed and options give the same text.
 ---@param model vise.Model
 ---@param prompt string
@@ -33,7 +47,7 @@ function M.run(model, prompt, options)
       plain[key] = value
     end
   end
-  local o = check.options("generate", H.rows, plain)
+  local o = check.options("generate", M.options, plain)
   o.on_token = options and options.on_token or function() end
   if type(prompt) ~= "string" then
     check.fail("generate: prompt is %s, expected a text", check.quote(prompt))
@@ -53,7 +67,7 @@ function H.generate(model, prompt, options)
       model.context)
   end
   local n_prompt, ends = #ids, H.ends(model)
-  local caches = model._net:caches(math.min(model.context, n_prompt + options.tokens))
+  local caches = must(model:caches(math.min(model.context, n_prompt + options.tokens)))
   local text = H.text(model.tokenizer, ids)
   local stopped = "tokens"
   local fresh = ids
@@ -85,7 +99,7 @@ end
 --- The token after the ones in the caches and `fresh`; `position` is its place in the sequence.
 function H.next(model, fresh, caches, options, position)
   local batch <close> = H.batch(fresh)
-  local hidden <close> = model._net:hidden(model, batch, caches)
+  local hidden <close> = must(model:hidden(batch, caches))
   local last = hidden:narrow(1, #fresh, 1)
   local logits <close> = must(model:logits(last))
   return must(native.nn.sample(logits:reshape({ model.vocabulary }), {
@@ -168,13 +182,5 @@ function H.Text:_give(text)
   self._pieces[#self._pieces + 1] = piece
   return piece
 end
-
-H.rows = {
-  { name = "tokens", kind = "int", default = 128, min = 1, max = 1 << 20, doc = "at most" },
-  { name = "seed", kind = "int", default = 0, doc = "of the random choice" },
-  { name = "temperature", kind = "real", default = 0.0, min = 0, max = 100, doc = "0: greedy" },
-  { name = "top_k", kind = "int", default = 0, min = 0, doc = "0: all" },
-  { name = "top_p", kind = "real", default = 1.0, min = 0, max = 1, doc = "1: all" },
-}
 
 return M

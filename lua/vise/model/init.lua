@@ -163,11 +163,22 @@ end
 
 --- Hidden states after the last norm, of sequences packed one after the other.
 ---@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based starts of the sequences
+---@param caches? userdata[] from Model:caches; the batch goes on with the one sequence they hold
 ---@return vise.Tensor|nil hidden [t, d] f32
 ---@return string? message
 ---@return string? code "cancelled", or what reading a weight gave
-function Model:hidden(batch)
-  return refusal.protect(self._net.hidden, self._net, self, batch)
+function Model:hidden(batch, caches)
+  return refusal.protect(self._net.hidden, self._net, self, batch, caches)
+end
+
+--- Empty caches of keys and values, one per layer, for a sequence of up to `capacity` tokens; the
+--- caller closes each.
+---@param capacity integer
+---@return userdata[]|nil caches
+---@return string? message
+---@return string? code
+function Model:caches(capacity)
+  return refusal.protect(self._net.caches, self._net, capacity)
 end
 
 --- Logits of hidden states.

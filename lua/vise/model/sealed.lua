@@ -74,16 +74,11 @@ function H.checked(path, name, shape, part, message, code)
 end
 
 function H.tokenizer_file(reader)
-  for _, name in ipairs({ "tokenizer.model", "tokenizer.json" }) do
-    if reader:kind(name) == "tensor" then
-      return {
-        name = name,
-        bytes = function()
-          return must(reader:tensor(name)):string()
-        end,
-      }
-    end
-  end
+  return sources.tokenizer_file(function(name)
+    return reader:kind(name) == "tensor"
+  end, function(name)
+    return must(reader:tensor(name)):string()
+  end)
 end
 
 return M

@@ -33,6 +33,24 @@ function M.name_of(path)
   return (real:match("([^/]+)/*$") or real):gsub("%.vise$", "")
 end
 
+--- The tokenizer's file of a source, if it has one. SentencePiece's own file is what such a model
+--- was trained with, so it goes first.
+---@param has fun(name: string): any true if the file is there
+---@param read fun(name: string): string|nil, string?, string? its bytes
+---@return table|nil file {name, bytes = function}
+function M.tokenizer_file(has, read)
+  for _, name in ipairs({ "tokenizer.model", "tokenizer.json" }) do
+    if has(name) then
+      return {
+        name = name,
+        bytes = function()
+          return read(name)
+        end,
+      }
+    end
+  end
+end
+
 --- Open a tokenizer from the bytes of its file.
 ---@param file table|nil {name, bytes = function}
 ---@param where string goes before a message

@@ -2,6 +2,7 @@
 --- vise generate: let a model go on from a prompt.
 
 local exit = require("vise.cli.exit")
+local generate = require("vise.model.generate")
 local options = require("vise.cli.options")
 local term = require("vise.cli.term")
 
@@ -16,14 +17,11 @@ function H.run(args)
     term.flush()
     has_begun = true
   end
-  local ok, story, info, code = pcall(m.generate, m, given.prompt, {
-    tokens = given.tokens,
-    seed = given.seed,
-    temperature = given.temperature,
-    top_k = given["top-k"],
-    top_p = given["top-p"],
-    on_token = not given.json and show or nil,
-  })
+  local wanted = { on_token = not given.json and show or nil }
+  for _, row in ipairs(generate.options) do
+    wanted[row.name] = given[H.flag(row.name)]
+  end
+  local ok, story, info, code = pcall(m.generate, m, given.prompt, wanted)
   if has_begun then
     term.write("\n")
   end
@@ -48,26 +46,36 @@ function H.harmless(piece)
   return (piece:gsub("[\0-\8\11-\31\127]", ""))
 end
 
+function H.flag(name)
+  return (name:gsub("_", "-"))
+end
+
+--- The options of Model:generate as flags. Here a story is wanted rather than the likeliest text,
+--- so the temperature is not 0 if it is not given.
+function H.flags()
+  local flags = {
+    { name = "prompt", kind = "string", value = "TEXT", default = "",
+      doc = "where the text begins" },
+  }
+  for _, row in ipairs(generate.options) do
+    local flag = {}
+    for key, value in pairs(row) do
+      flag[key] = value
+    end
+    flag.name = H.flag(row.name)
+    flag.default = row.name == "temperature" and 0.8 or row.default
+    flags[#flags + 1] = flag
+  end
+  table.move({ options.json, options.quiet }, 1, 2, #flags + 1, flags)
+  return flags
+end
+
 ---@type vise.Command
 return {
   summary = "let a model go on from a prompt",
   usage = { "vise generate MODEL --prompt TEXT --tokens N --seed N [--temperature X] [--top-k N] "
     .. "[--top-p X] [--json]" },
   positional = { options.model },
-  options = {
-    { name = "prompt", kind = "string", value = "TEXT", default = "",
-      doc = "where the text begins" },
-    { name = "tokens", kind = "int", default = 128, min = 1, max = 1 << 20,
-      doc = "tokens to generate at most" },
-    { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of the random choice" },
-    { name = "temperature", kind = "real", default = 0.8, min = 0, max = 100,
-      doc = "0 always takes the likeliest token" },
-    { name = "top-k", kind = "int", default = 0, min = 0,
-      doc = "choose among the N likeliest; 0: among all" },
-    { name = "top-p", kind = "real", default = 1, min = 0, max = 1,
-      doc = "choose among the likeliest that together have this probability" },
-    options.json,
-    options.quiet,
-  },
+  options = H.flags(),
   run = H.run,
 }

@@ -3,9 +3,8 @@
 #include "artifact/xxh64.h"
 #include "core/parallel.h"
 #include "support/artifact.h"
+#include "support/run_folder.h"
 #include "support/test.h"
-
-static const char *folder; /* of this run */
 
 static vise_artifact *open_or_fail(const char *path) {
   vise_artifact *a;
@@ -366,17 +365,6 @@ static void the_hash_ignores_coder_and_record_but_not_names_or_manifest(void **s
   assert_memory_not_equal(seals[2].hash, seals[0].hash, VISE_SHA256_BYTES);
   assert_memory_not_equal(seals[3].hash, seals[0].hash, VISE_SHA256_BYTES);
   vise_tensor_release(t);
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = test_folder();
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return vise_file_remove_tree(folder, NULL) == VISE_OK ? 0 : -1;
 }
 
 int main(void) {

@@ -2,9 +2,8 @@
 /* Files that are cut, altered, or lie with the right hashes. */
 #include "artifact/xxh64.h"
 #include "support/artifact.h"
+#include "support/run_folder.h"
 #include "support/test.h"
-
-static const char *folder; /* of this run */
 
 /* The small artifact, in owned memory. */
 static uint8_t *small(size_t *bytes_out, vise_artifact_coder coder) {
@@ -371,17 +370,6 @@ static void reading_survives_every_allocation_failure(void **state) {
     assert_int_equal(st, VISE_ENOMEM);
   }
   vise_mem_free(file);
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = test_folder();
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return vise_file_remove_tree(folder, NULL) == VISE_OK ? 0 : -1;
 }
 
 int main(void) {

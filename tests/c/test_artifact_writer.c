@@ -2,13 +2,12 @@
 /* Writing that fails leaves what was there before, and nothing else. */
 #include "core/parallel.h"
 #include "support/artifact.h"
+#include "support/run_folder.h"
 #include "support/test.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-static const char *folder; /* of this run */
 
 static const char OLD[] = "what was there before";
 
@@ -241,17 +240,6 @@ static void a_level_out_of_range_is_refused(void **state) {
 
   assert_null(w);
   assert_string_equal(err.msg, "artifact: level is 20, expected -50 to 19");
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = test_folder();
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return vise_file_remove_tree(folder, NULL) == VISE_OK ? 0 : -1;
 }
 
 int main(void) {

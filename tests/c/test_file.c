@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/file.h"
 #include "core/mem.h"
-#include "support/folder.h"
+#include "support/run_folder.h"
 #include "support/test.h"
 
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-static const char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = test_folder();
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return vise_file_remove_tree(folder, NULL) == VISE_OK ? 0 : -1;
-}
 
 static int64_t n_entries(void) {
   vise_file_names names;

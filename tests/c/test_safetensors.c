@@ -2,26 +2,13 @@
 #include "core/mem.h"
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "support/folder.h"
+#include "support/run_folder.h"
 #include "support/test.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-static const char *folder;
-
-static int make_folder(void **state) {
-  (void)state;
-  folder = test_folder();
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return vise_file_remove_tree(folder, NULL) == VISE_OK ? 0 : -1;
-}
 
 /* A file in memory: two tensors, one of them misaligned, and metadata. */
 static vise_storage *make_file(void) {

@@ -71,19 +71,29 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
+/* The table of a row, with the fields that formats and methods both have. */
+static void push_row(lua_State *L,
+                     const char *name,
+                     const char *summary,
+                     const char *source,
+                     int version,
+                     const vise_param *params) {
+  lua_createtable(L, 0, 8);
+  set_text(L, "name", name);
+  set_text(L, "summary", summary);
+  set_text(L, "source", source);
+  lua_pushinteger(L, version);
+  lua_setfield(L, -2, "version");
+  push_params(L, params);
+  lua_setfield(L, -2, "params");
+}
+
 /* native.format.list() -> {{name, summary, source, version, params = {...}}, ...} */
 static int format_list(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; vise_formats[i] != NULL; i++) {
     const vise_format *f = vise_formats[i];
-    lua_createtable(L, 0, 5);
-    set_text(L, "name", f->name);
-    set_text(L, "summary", f->summary);
-    set_text(L, "source", f->source);
-    lua_pushinteger(L, f->version);
-    lua_setfield(L, -2, "version");
-    push_params(L, f->params);
-    lua_setfield(L, -2, "params");
+    push_row(L, f->name, f->summary, f->source, f->version, f->params);
     lua_seti(L, -2, i + 1);
   }
   return 1;
@@ -112,19 +122,12 @@ static int method_list(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; vise_methods[i] != NULL; i++) {
     const vise_method *method = vise_methods[i];
-    lua_createtable(L, 0, 8);
-    set_text(L, "name", method->name);
+    push_row(L, method->name, method->summary, method->source, method->version, method->params);
     set_text(L, "family", method->family);
-    set_text(L, "summary", method->summary);
-    set_text(L, "source", method->source);
-    lua_pushinteger(L, method->version);
-    lua_setfield(L, -2, "version");
     push_needs(L, method->needs);
     lua_setfield(L, -2, "needs");
     lua_pushboolean(L, method->is_exact);
     lua_setfield(L, -2, "is_exact");
-    push_params(L, method->params);
-    lua_setfield(L, -2, "params");
     lua_seti(L, -2, i + 1);
   }
   return 1;

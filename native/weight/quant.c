@@ -298,7 +298,7 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   a.row_bytes = round_up((size_t)(together * w->k) * sizeof(float));
   a.worker_bytes = a.row_bytes + a.stage_bytes + round_up(q->spec.format->scratch_bytes(&q->spec));
   void *scratch;
-  const int64_t n_chunks = (w->m + grain - 1) / grain;
+  const int64_t n_chunks = vise_ceil_div(w->m, grain);
   const int64_t n_workers = n_chunks == 1 ? 1 : vise_threads();
   VISE_TRY(vise_mem_alloc_array(&scratch, n_workers, a.worker_bytes, err));
   a.scratch = scratch;

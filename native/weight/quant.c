@@ -6,6 +6,7 @@
  */
 #include "weight/quant.h"
 
+#include "core/checked.h"
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "kernels/convert.h"

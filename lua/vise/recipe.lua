@@ -101,8 +101,9 @@ end
 --- A view of a table that cannot be changed, the tables inside included.
 ---@generic T
 ---@param t T
+---@param what? string what a key is called; a key that is not there then raises
 ---@return T
-function M.freeze(t)
+function M.freeze(t, what)
   if type(t) ~= "table" or getmetatable(t) ~= nil then
     return t
   end
@@ -110,7 +111,11 @@ function M.freeze(t)
   return setmetatable(view, {
     __metatable = false,
     __index = function(_, key)
-      return M.freeze(t[key])
+      local value = t[key]
+      if value == nil and what then
+        error(check.unknown(what, tostring(key), check.sorted_keys(t)), 2)
+      end
+      return M.freeze(value)
     end,
     __newindex = function(_, key)
       error(("field %s cannot be set: the table is frozen"):format(check.quote(key)), 2)
@@ -230,9 +235,20 @@ function H.make_facade()
       if check.nearest(tostring(name), H.visible) ~= name then
         error("vise: " .. check.unknown("field", name, H.visible), 2)
       end
-      return M.freeze(vise[name])
+      return name == "method" and H.shield(vise.method) or M.freeze(vise[name])
     end,
   })
+end
+
+--- A module whose functions give frozen tables: what they return is shared with the program.
+function H.shield(module)
+  local functions = {}
+  for name, value in pairs(module) do
+    functions[name] = type(value) == "function" and function(...)
+      return M.freeze((value(...)))
+    end or nil
+  end
+  return M.freeze(functions)
 end
 
 function H.pairs(t)

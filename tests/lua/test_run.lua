@@ -175,7 +175,15 @@ function TestExecute:test_verbs_raise_with_the_line_of_the_recipe()
     { "job:open(p.model):compress({ { match = '*', method = 'rtn' } }):save('/tmp/x')",
       "save: a recipe writes by job:save" },
     { "job.seed = 1", "frozen" },
-    { "job:compres()", "attempt to call a nil value" },
+    { "job:compres()", "unknown verb of the job 'compres' (did you mean 'compress'?" },
+    { "return p.modle", "unknown parameter 'modle' (did you mean 'model'?" },
+    { "job:open(p.model).save = nil", "the table is frozen" },
+    { "return job:open(p.model).materialise", "unknown field of a model 'materialise'" },
+    { "job:save({ compress = print })", "save: expected a model (from job:open or job:compress)" },
+    { "job:measure(job:open(p.model), { text = p.text, protocl = 'x' })",
+      "unknown option 'protocl' (did you mean 'protocol'?" },
+    { "assert(not getmetatable(job:open(p.model))) vise.method.find('rtn').name = 'x'",
+      "the table is frozen" },
   }
   for _, case in ipairs(cases) do
     local result, message = execute(with_body(case[1]), "refused")

@@ -32,6 +32,7 @@ function M.new(request, emit)
     _inputs = setmetatable({}, { __mode = "k" }), -- handle -> input
     _texts = {}, -- path -> content
     _rows = {},
+    _opened = setmetatable({}, { __mode = "k" }), -- handle -> model
     _models = {}, -- the model of each row
     _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
   }, H)
@@ -52,7 +53,7 @@ function H:values()
     local input = self._request.inputs[name]
     values[name] = input and self:_input(name, input) or value
   end
-  return recipe.freeze(values)
+  return recipe.freeze(values, "parameter")
 end
 
 --- The recipe's view of the job: its verbs and nothing else.
@@ -64,21 +65,19 @@ function H:handle()
       return self[name](self, ...)
     end
   end
-  return recipe.freeze(verbs)
+  return recipe.freeze(verbs, "verb of the job")
 end
 
 --- Open the model that a parameter names.
 function H:open(input)
   local found = self:_find(input, "model", "open")
   self:note("open " .. found.given)
-  local m = assert(model.open(found.path))
-  m.save = H.refuse_save -- and of all that is made from it
-  return m
+  return self:_model_handle(assert(model.open(found.path)))
 end
 
 --- A new model, places changed by the first rule that matches them.
 function H:compress(m, rules)
-  H.check_model(m, "compress")
+  m = self:_model(m, "compress")
   if type(rules) ~= "table" then
     check.fail("compress: rules are %s, expected a table of rules", check.quote(rules))
   end
@@ -86,7 +85,7 @@ function H:compress(m, rules)
   for _, fallback in ipairs(compressed.fallbacks) do
     self:log("%s: %s; compressed as `otherwise` says", fallback.place, fallback.reason)
   end
-  return compressed
+  return self:_model_handle(compressed)
 end
 
 --- Measure a model on a text; the row is recorded and returned.
@@ -94,11 +93,9 @@ end
 ---@param opts {text: any, protocol: string, against?: vise.Model, name?: string}
 ---@return table row frozen
 function H:measure(m, opts)
-  H.check_model(m, "measure")
+  m = self:_model(m, "measure")
   local given = check.options("measure", H.measure_rows, H.plain(opts))
-  if opts.against ~= nil then
-    H.check_model(opts.against, "measure: against")
-  end
+  local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local stage = "measure " .. name
   self:_make_weights(m, "compress " .. name)
@@ -106,7 +103,7 @@ function H:measure(m, opts)
   local row = assert(metric.evaluate(m, {
     text = self:_text(opts.text),
     protocol = given.protocol,
-    against = opts.against,
+    against = against,
     cache = self._cache,
     on_progress = self:_progress(stage, "tokens"),
   }))
@@ -122,7 +119,7 @@ end
 ---@param m vise.Model
 ---@return {bytes: integer, hash: string} frozen
 function H:save(m)
-  H.check_model(m, "save")
+  m = self:_model(m, "save")
   if self._artifact then
     check.fail("save: a run has one artifact, and it is written already")
   end
@@ -186,22 +183,28 @@ function H:__close()
 end
 
 H.verbs = { "open", "compress", "measure", "save", "log" }
+H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
   { name = "protocol", kind = "string", doc = "how to measure" },
   { name = "name", kind = "string", doc = "of the row" },
 }
 
+H.measure_names = { "against", "name", "protocol", "text" }
+
 function H.plain(opts)
   if type(opts) ~= "table" then
     check.fail("measure: options are %s, expected a table", check.quote(opts))
-  elseif opts.protocol == nil then
-    check.fail("measure: protocol is missing, expected the name of one")
   end
   local plain = {}
   for key, value in pairs(opts) do
-    if key ~= "against" and key ~= "text" then
+    if check.nearest(tostring(key), H.measure_names) ~= key then
+      check.fail("measure: %s", check.unknown("option", tostring(key), H.measure_names))
+    elseif key ~= "against" and key ~= "text" then
       plain[key] = value
     end
+  end
+  if plain.protocol == nil then
+    check.fail("measure: protocol is missing, expected the name of one")
   end
   return plain
 end
@@ -210,10 +213,36 @@ function H.refuse_save()
   check.fail("save: a recipe writes by job:save, into the directory of its run")
 end
 
-function H.check_model(m, who)
-  if type(m) ~= "table" or type(m.compress) ~= "function" then
-    check.fail("%s: expected a model (from job:open or job:compress), got %s", who, check.quote(m))
+--- The model behind a handle.
+function H:_model(handle, who)
+  local m = type(handle) == "table" and self._opened[handle]
+  if not m then
+    local text = "%s: expected a model (from job:open or job:compress), got %s"
+    check.fail(text, who, check.quote(handle))
   end
+  return m
+end
+
+--- What a recipe holds of a model. The model itself writes files and is what is measured, so it
+-- stays out of reach.
+function H:_model_handle(m)
+  local view = {
+    name = m.name,
+    config = m.config,
+    save = H.refuse_save,
+    compress = function(handle, rules)
+      return self:compress(handle, rules)
+    end,
+  }
+  for _, name in ipairs(H.forwarded) do
+    view[name] = function(handle, ...)
+      local of = self:_model(handle, name)
+      return recipe.freeze((assert(of[name](of, ...))))
+    end
+  end
+  local handle = recipe.freeze(view, "field of a model")
+  self._opened[handle] = m
+  return handle
 end
 
 function H:_input(name, input)

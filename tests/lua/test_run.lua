@@ -62,6 +62,14 @@ function TestDescribe:test_a_recipe_that_never_ends_loading_is_ended()
   lu.assertTrue(native.core.clock() - begin < 8)
 end
 
+function TestDescribe:test_a_recipe_that_never_ends_being_read_is_ended()
+  local _, message = run.describe(recipe(HEAD .. [[
+local claim = setmetatable({ "<", 1 }, { __pairs = function() while true do end end })
+return vise.recipe { claims = { kl = claim }, run = function() end }]]))
+
+  lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
+end
+
 TestResolve = {}
 
 TestResolve.rows = {
@@ -150,6 +158,12 @@ function TestExecute:test_a_run_returns_its_rows_and_its_record()
   lu.assertStrContains(native.file.read(result.directory .. "/log.txt"), "16 places")
   lu.assertEquals(native.file.list(result.directory),
     { "ledger.json", "log.txt", "metrics.jsonl", "run.json" })
+end
+
+function TestExecute:test_a_line_of_the_log_stays_one_line()
+  local result = assert(execute(with_body('print("a\\tb\\n\\27[2Jc")'), "line"))
+
+  lu.assertStrContains(native.file.read(result.directory .. "/log.txt"), "  a\tb\\x0a\\x1b[2Jc\n")
 end
 
 function TestExecute:test_an_error_bar_over_one_cluster_is_nan_here_and_null_in_the_file()

@@ -162,9 +162,12 @@ function H:log(format, ...)
   self._emit({ event = "log", text = line })
 end
 
---- A line for the log alone.
+--- A line for the log alone; control characters but the tab are escaped, so it stays one line.
 ---@param line string
 function H:note(line)
+  line = line:gsub("[\0-\8\10-\31\127]", function(c)
+    return ("\\x%02x"):format(c:byte())
+  end)
   self._log:write(("%9.3f  %s\n"):format(native.core.clock() - self._begin, line))
 end
 

@@ -40,4 +40,7 @@ function Process:wait() end
 --- End it (SIGTERM, after two seconds SIGKILL) if it runs, and let go. Safe to call twice.
 function Process:close() end
 
+--- This process is killed when the one that started it ends.
+function process.die_with_parent() end
+
 return process

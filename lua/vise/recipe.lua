@@ -6,6 +6,7 @@
 -- good; the process around them is the boundary.
 
 local check = require("vise.check")
+local judge = require("vise.run.claims")
 local param = require("vise.param")
 
 local M = {}
@@ -134,7 +135,6 @@ function M.freeze(t, what)
 end
 
 H.fields = { about = true, params = true, claims = true, run = true }
-H.comparisons = { "<", "<=", ">", ">=" }
 H.made = setmetatable({}, { __mode = "k" })
 
 --- What `require "vise"` shows to a recipe: no module that opens files by path.
@@ -145,13 +145,9 @@ function H.check_claims(claims)
     error(("recipe: claims is %s, expected a table"):format(check.quote(claims)), 3)
   end
   for name, claim in check.sorted_pairs(claims) do
-    local is_sound = type(name) == "string"
-      and type(claim) == "table"
-      and check.value({ kind = "choice", choices = H.comparisons }, claim[1]) ~= nil
-      and type(claim[2]) == "number"
-    if not is_sound then
-      local text = 'recipe: claim %s is not sound, expected NAME = { "<=", NUMBER }'
-      error(text:format(check.quote(name)), 3)
+    local problem = judge.problem(name, claim)
+    if problem then
+      error(("recipe: claim %s: %s"):format(check.quote(name), problem), 3)
     end
   end
   return claims

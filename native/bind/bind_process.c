@@ -3,7 +3,9 @@
 #include "bind/bind.h"
 #include "core/process.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define PROCESS "vise.process"
 
@@ -153,7 +155,15 @@ static int process_close(lua_State *L) {
   return 0;
 }
 
+/* process.die_with_parent(): this process is killed when the one that started it ends */
+static int process_die_with_parent(lua_State *L) {
+  (void)L;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
+    {"die_with_parent", process_die_with_parent},
     {"spawn", process_spawn},
     {NULL, NULL},
 };

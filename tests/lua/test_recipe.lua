@@ -53,7 +53,8 @@ function TestRecipe:test_what_is_wrong_is_said_with_its_line()
     { head .. "return vise.recipe { params = { bits = 4 }, run = print }",
       "r.lua: recipe: parameter 'bits' is 4, expected a value of vise.param" },
     { head .. "return vise.recipe { claims = { kl = 3 }, run = print }",
-      'r.lua: recipe: claim \'kl\' is not sound, expected NAME = { "<=", NUMBER }' },
+      'r.lua: recipe: claim \'kl\': expected NAME = { "<=", NUMBER }, the comparison one of '
+        .. "< <= > >=" },
     { head .. "return vise.recpie {}",
       "r.lua:2: vise: unknown field 'recpie' (did you mean 'recipe'? "
         .. "known: method, param, recipe, version)" },

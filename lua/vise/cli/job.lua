@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- What `vise run` and `vise compress` share: run a request, show its progress, print its result.
 
+local claims = require("vise.run.claims")
 local exit = require("vise.cli.exit")
 local measured = require("vise.cli.measured")
 local native = require("vise.native")
@@ -78,6 +79,9 @@ function H.print(result)
     term.write(line:format(path, size, saved.bits_per_weight, hash))
   else
     term.write(result.directory .. "\n")
+  end
+  for _, claim in ipairs(record.claims) do
+    term.write(claims.text(claim) .. "\n")
   end
   local peak = text.bytes(record.peak_memory_bytes)
   term.say(term.style(2, "dim", ("%s, peak memory %s"):format(text.duration(record.seconds), peak)))

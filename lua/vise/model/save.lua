@@ -36,7 +36,7 @@ function H.write(model, path, options, extra)
   local ok, result = pcall(function()
     H.add_weights(writer, model, options.on_progress)
     for _, name in ipairs(model:tensors()) do
-      must(writer:add_tensor(name, must(model:tensor(name))))
+      must(writer:add_tensor(name, H.finite(name, must(model:tensor(name)))))
     end
     local file = model._tokenizer_file
     if file then
@@ -51,6 +51,16 @@ function H.write(model, path, options, extra)
   end
   local ledger = must(native.artifact.open(path)):ledger()
   return { bytes = result.bytes, hash = result.hash, ledger = ledger }
+end
+
+--- A norm or bias, refused if it holds NaN or an infinity, as weights are when they are compressed.
+function H.finite(name, tensor)
+  local row <close> = native.weight.dense(tensor:reshape({ 1, tensor:count() }))
+  local ok, problem = pcall(row.check_finite, row)
+  if not ok then
+    error(("%s: %s"):format(name, problem), 0)
+  end
+  return tensor
 end
 
 --- Places of one weight are written one after the other, so that it is made once and held alone.

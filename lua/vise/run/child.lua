@@ -14,6 +14,7 @@ local H = {}
 --- Serve one request.
 ---@return integer exit code
 function M.main()
+  native.process.die_with_parent()
   local request, problem = native.json.decode(io.read("a"))
   local ok, message, code = false, problem, "format"
   if request then

@@ -184,6 +184,9 @@ function H.target(request)
       directory = stem .. "-" .. i
     end
   end
+  if directory == "" then
+    return nil, "--out is empty, expected the name of a folder to make", "argument"
+  end
   directory = #directory > 1 and directory:gsub("/+$", "") or directory
   local info = native.file.stat(directory)
   if info and info.kind ~= "folder" then

@@ -130,7 +130,7 @@ function H:save(m)
   }))
   local packed = 0
   for _, row in ipairs(saved.ledger) do
-    packed = packed + row.packed
+    packed = packed + (row.same_as and 0 or row.packed)
   end
   local bits_per_weight = 8 * saved.bytes / m:parameters()
   self._artifact = {

@@ -2,6 +2,7 @@
 --- What run.json holds: everything needed to repeat a run and to judge its numbers.
 
 local check = require("vise.check")
+local claims = require("vise.run.claims")
 local native = require("vise.native")
 
 local M = {}
@@ -84,6 +85,7 @@ end
 ---@return string|nil code
 function H:write(directory)
   self.record.seconds = native.core.clock() - self._begin
+  self.record.claims = native.json.array(claims.judge(self.record.recipe.claims, self.rows))
   local text = native.json.encode(self.record, { indent = 2 })
   return native.file.replace(directory .. "/run.json", text .. "\n")
 end

@@ -26,10 +26,20 @@ function H.run(args)
   term.write(line:format(report.path, report.parts, text.bytes(report.bytes), report.hash))
 end
 
---- Every byte of the artifact against its hashes.
+--- Every byte of the artifact against its hashes. The manifest must be a JSON object and every
+--- weight must load: hashes alone bless a file that nothing can open.
 function H.artifact(path, report)
   local reader <close> = exit.check(native.artifact.open(path))
   exit.check(reader:verify())
+  local manifest, message = native.json.decode(reader:manifest())
+  if type(manifest) ~= "table" or reader:manifest():find("^%s*{") == nil then
+    exit.failure(("%s: manifest: %s"):format(path, message or "is no JSON object"))
+  end
+  for _, name in ipairs(reader:names()) do
+    if reader:kind(name) == "weight" then
+      exit.check(reader:weight(name)):close()
+    end
+  end
   report.hash, report.bytes, report.parts = reader:hash(), reader:bytes(), #reader:names()
 end
 

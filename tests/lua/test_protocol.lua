@@ -152,10 +152,25 @@ function TestWindows.test_a_text_too_short_is_refused_with_what_it_lacks()
     windows_of, "stories-9", "\n<|endoftext|>\n")
 end
 
-function TestWindows.test_a_tokenizer_without_bos_is_refused()
+function TestWindows.test_a_tokenizer_without_bos_has_windows_of_the_text_alone()
+  local none = setmetatable({ bos = function() end }, { __index = bytes })
+  local ids = none:encode("abcdefgh"):table()
+
+  for _, name in ipairs({ "gptq-4", "llama.cpp-4" }) do
+    local windows = assert(protocol.windows(protocol.parse(name), none, "abcdefgh", 7))
+    lu.assertEquals(#windows, 2)
+    lu.assertEquals(windows[1].ids, table.move(ids, 1, 4, 1, {}))
+    lu.assertEquals(windows[2].ids, table.move(ids, 5, 8, 1, {}))
+  end
+end
+
+function TestWindows.test_pieces_without_bos_begin_with_the_token_of_the_configuration()
   local none = setmetatable({ bos = function() end }, { __index = bytes })
 
-  fails("protocol 'nll-9': the tokenizer has no BOS token, expected one to start windows with",
+  local windows = assert(protocol.windows(protocol.parse("nll-9"), none, "abc", 7))
+  lu.assertEquals(windows[1].ids[1], 7)
+  fails("protocol 'nll-9': neither tokenizer nor model names a BOS token, expected one to start "
+    .. "windows with (gptq-9 needs none)",
     protocol.windows, protocol.parse("nll-9"), none, "abc")
 end
 

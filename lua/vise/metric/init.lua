@@ -91,7 +91,7 @@ end
 --- What will be scored: name, windows, batches, tokens, bytes, and the counts of the clusters.
 function H.plan(model, options)
   local parsed = protocol.parse(options.protocol)
-  local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text))
+  local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text, model.config.bos_token_id))
   local plan = { name = parsed.name, windows = windows, batches = protocol.batches(windows),
     counts = {}, tokens = 0, bytes = 0 }
   for i, window in ipairs(windows) do
@@ -243,7 +243,8 @@ function H.check_vocabularies(model, against, plan, text)
         check.quote(theirs:piece(id)), against.name)
     end
   end
-  local windows = must(protocol.windows(protocol.parse(plan.name), theirs, text))
+  local windows = must(protocol.windows(protocol.parse(plan.name), theirs, text,
+    model.config.bos_token_id))
   for i, window in ipairs(plan.windows) do
     if table.concat(window.ids, " ") ~= table.concat(windows[i] and windows[i].ids or {}, " ") then
       check.fail("evaluate: window %d of the text becomes other ids with the tokenizer of the "

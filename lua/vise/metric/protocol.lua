@@ -68,21 +68,24 @@ function M.parse(name)
 end
 
 --- The windows of a text, in its order.
---- Raises when the text is too short for one window or the tokenizer has no BOS token.
+--- A tokenizer that puts no BOS before a text (Qwen2) gets none in gptq-N and llama.cpp-N, as in their
+--- sources; pieces and stories, whose first token needs one before it, then begin with `begin`.
+--- Raises when the text is too short for one window, or such a token is neither there nor given.
 ---@param protocol vise.Protocol
 ---@param tokenizer table encode, decode, bos
 ---@param text string
+---@param begin? integer the `bos_token_id` of the model's configuration
 ---@return vise.Window[]|nil windows
 ---@return string? message
 ---@return string? code
-function M.windows(protocol, tokenizer, text)
-  local bos = tokenizer:bos()
-  if bos == nil then
-    check.fail("protocol '%s': the tokenizer has no BOS token, expected one to start windows with",
-      protocol.name)
+function M.windows(protocol, tokenizer, text, begin)
+  local rule = H.find_rule(protocol.rule)
+  local bos = tokenizer:bos() or (rule.needs_bos and begin or nil)
+  if bos == nil and rule.needs_bos then
+    check.fail("protocol '%s': neither tokenizer nor model names a BOS token, expected one to start "
+      .. "windows with (gptq-%d needs none)", protocol.name, protocol.window)
   end
-  local cut = H.find_rule(protocol.rule).cut
-  return cut(protocol, tokenizer, text, bos)
+  return rule.cut(protocol, tokenizer, text, bos)
 end
 
 --- Consecutive windows whose tokens fit into one forward pass; a longer window is one alone.
@@ -179,21 +182,22 @@ function H.cut_nll(protocol, tokenizer, text, bos)
   return windows
 end
 
---- BOS and all tokens as one sequence, cut into windows; an incomplete last one is dropped. The
---- first window begins with BOS, the others with a token of the text, or with BOS in its place.
+--- BOS, if there is one, and all tokens as one sequence, cut into windows; an incomplete last one is
+--- dropped. The first window begins with BOS, the others with a token of the text, or with BOS in its
+--- place.
 function H.cut_sequence(protocol, tokenizer, text, bos, replaced, first)
   local ids, message, code = H.encode(tokenizer, text)
   if not ids then
     return nil, message, code
   end
-  local n = protocol.window
-  if #ids + 1 < n then
-    check.fail("protocol '%s': the text has %d tokens with BOS, expected at least one window of %d",
-      protocol.name, #ids + 1, n)
+  local n, start = protocol.window, bos and 0 or 1 -- ids[0] stands for BOS
+  if #ids + 1 - start < n then
+    check.fail("protocol '%s': the text has %d tokens%s, expected at least one window of %d",
+      protocol.name, #ids + 1 - start, bos and " with BOS" or "", n)
   end
   local windows = {}
-  for from = 0, #ids + 1 - n, n do -- ids[0] stands for BOS
-    local head = (replaced or from == 0) and bos or ids[from]
+  for from = start, #ids + 1 - n, n do
+    local head = bos and (replaced or from == 0) and bos or ids[from]
     windows[#windows + 1] = H.window(tokenizer, head, ids, from + 1, from + n - 1, first)
   end
   return windows
@@ -231,9 +235,9 @@ H.rules = {
     summary = "BOS and the text in whole windows of N tokens, all but the first token scored" },
   { name = "llama.cpp", smallest = 3, cut = H.cut_llama_cpp,
     summary = "the windows of gptq, each begun with BOS, tokens after position N/2 scored" },
-  { name = "nll", smallest = 2, cut = H.cut_nll,
+  { name = "nll", smallest = 2, cut = H.cut_nll, needs_bos = true,
     summary = "pieces of N-1 tokens, BOS before each, every token of the text scored" },
-  { name = "stories", smallest = 2, cut = H.cut_stories,
+  { name = "stories", smallest = 2, cut = H.cut_stories, needs_bos = true,
     summary = "each story alone, BOS before it, cut at N tokens, every token after BOS scored" },
 }
 

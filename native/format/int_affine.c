@@ -17,7 +17,8 @@
  *   least at d = (sum v e l) / (sum v l^2):   s^2 (sum v e^2 - (sum v e l)^2 / sum v l^2)
  *
  * so each trial of a grid of scales (both signs when symmetric: the grid has one code more on one
- * side) is judged by what it would reach after that fit; the best is refitted while it improves.
+ * side) is judged by what it would reach after that fit. When the last step is the best, steps go
+ * on beyond it while they improve. The best is refitted while it improves.
  * The stored form of the winner must then beat the plain one, measured with the stored scales.
  */
 #include "format/int_affine.h"
@@ -201,31 +202,29 @@ static double measured(const patch *p, choice c) {
   return (double)c.scale * (double)c.scale * t.error;
 }
 
-enum { MAX_TRIALS = 64, REFITS = 3 };
-
-/* Refit the best of the trials while that helps; keep it if its stored form beats *inout. */
-static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choice *inout) {
-  run_trials(p, trials, n_trials);
-  int at = 0;
-  double least = fitted(&trials[0]);
-  for (int i = 1; i < n_trials; i++) {
-    const double error = fitted(&trials[i]);
-    if (error < least) {
-      least = error;
-      at = i;
+/* Whether one of the trials is better than *best, which it then replaces. */
+static bool take_better(vise_intq_trial *best, const vise_intq_trial *trials, int n) {
+  bool is_better = false;
+  for (int i = 0; i < n; i++) {
+    if (fitted(&trials[i]) < fitted(best)) {
+      *best = trials[i];
+      is_better = true;
     }
   }
-  vise_intq_trial best = trials[at];
+  return is_better;
+}
+
+enum { REFITS = 3 };
+
+/* Refit the best trial while that helps; keep it if its stored form beats *inout. */
+static void improve(const patch *p, vise_intq_trial best, choice *inout) {
   for (int i = 0; i < REFITS; i++) {
     vise_intq_trial next;
     set_trial(&next, p, fitted_reciprocal(&best), (int)-best.low);
     run_trials(p, &next, 1);
-    const double error = fitted(&next);
-    if (!(error < least)) {
+    if (!take_better(&best, &next, 1)) {
       break;
     }
-    least = error;
-    best = next;
   }
   choice found = {1.0f / fitted_reciprocal(&best), (int)-best.low};
   float stored;
@@ -235,30 +234,61 @@ static void improve(const patch *p, vise_intq_trial *trials, int n_trials, choic
   }
 }
 
-/* Scales tried, as multiples of the plain one's reciprocal. */
-static const float steps[] = {0.85f, 0.95f, 1.05f, 1.15f, 1.27f, 1.42f, 1.65f, 2.0f, 2.5f, 3.2f};
-enum { N_STEPS = sizeof steps / sizeof steps[0] };
+/* The trials at a multiple of the plain reciprocal scale; returns how many, 2 or 3. */
+static int
+set_step(vise_intq_trial *out, const patch *p, const layout *a, choice plain, float multiple) {
+  const float r = reciprocal(plain.scale) * multiple;
+  if (a->is_symmetric) {
+    const float half = (float)(1 << (a->bits - 1));
+    set_trial(&out[0], p, r, plain.zero);
+    set_trial(&out[1], p, -r * ((half - 1.0f) / half), plain.zero); /* the end with a code less */
+    return 2;
+  }
+  for (int d = -1; d <= 1; d++) {
+    const float z = rintf((float)plain.zero * multiple) + (float)d;
+    set_trial(&out[d + 1], p, r, z < 0.0f ? 0 : z < (float)p->top ? (int)z : p->top);
+  }
+  return 3;
+}
+
+enum { N_STEPS = 10, N_TRIALS = 3 * N_STEPS };
+
+/*
+ * Reciprocal scales tried, as multiples of the plain one. To 4 bits clipping pays, so they reach
+ * far. From 5 bits the error hardly changes with the scale, but by chance with where the codes
+ * fall: steps of .3 of a code at the extreme, far enough apart to be new chances, from 1.9 codes
+ * before the end of the grid to .8 beyond it.
+ */
+static float step(const layout *a, int i) {
+  static const float wide[N_STEPS] = {0.85f, 0.95f, 1.05f, 1.15f, 1.27f,
+                                      1.42f, 1.65f, 2.0f,  2.5f,  3.2f};
+  const float end = (float)(1 << (a->bits - (a->is_symmetric ? 1 : 0)));
+  return a->bits <= 4 ? wide[i] : 1.0f + (0.3f * (float)i - 1.9f) / end;
+}
 
 static void search(const patch *p, const layout *a, choice *inout) {
   const float r = reciprocal(inout->scale);
   if (!isfinite(4.0f * r) || r == 0.0f) {
     return;
   }
-  vise_intq_trial trials[MAX_TRIALS];
-  int n = 0;
+  vise_intq_trial trials[N_TRIALS];
+  int n = 0, n_last = 0;
   for (int i = 0; i < N_STEPS; i++) {
-    if (a->is_symmetric) {
-      set_trial(&trials[n++], p, r * steps[i], inout->zero);
-      set_trial(&trials[n++], p, -r * steps[i], inout->zero);
-    } else {
-      for (int d = -1; d <= 1; d++) {
-        const float z = rintf((float)inout->zero * steps[i]) + (float)d;
-        const int zero = z < 0.0f ? 0 : z < (float)p->top ? (int)z : p->top;
-        set_trial(&trials[n++], p, r * steps[i], zero);
-      }
-    }
+    n_last = set_step(trials + n, p, a, *inout, step(a, i));
+    n += n_last;
   }
-  improve(p, trials, n, inout);
+  run_trials(p, trials, n);
+  vise_intq_trial best = trials[0];
+  take_better(&best, trials, n - n_last);
+  bool goes_on = take_better(&best, trials + n - n_last, n_last);
+  /* Outliers: the best may lie far beyond the last step. */
+  for (float multiple = step(a, N_STEPS - 1); goes_on;) {
+    multiple *= 1.125f;
+    n = set_step(trials, p, a, *inout, multiple);
+    run_trials(p, trials, n);
+    goes_on = take_better(&best, trials, n);
+  }
+  improve(p, best, inout);
 }
 
 /* ---- encode ---- */

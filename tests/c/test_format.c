@@ -147,6 +147,81 @@ static void gaussian_errors_are_those_of_the_table(void **state) {
   vise_weight_release(w);
 }
 
+/* The squared error of symmetric codes at reciprocal scale r, the scale refitted to them. */
+static double fitted_error(const float *x, int n, double half, double r) {
+  double error = 0, slope = 0, mass = 0;
+  for (int j = 0; j < n; j++) {
+    const double t = (double)x[j] * r, code = rint(fmin(fmax(t, -half), half - 1));
+    error += (t - code) * (t - code);
+    slope += (t - code) * code;
+    mass += code * code;
+  }
+  return (error - (mass > 0 ? slope * slope / mass : 0)) / (r * r);
+}
+
+/* The least over both signs and a dense scan of scales: every 1/20 of a code to 2 codes around the
+   plain one, and steps of 2 % to 50 times it. */
+static double least_error(const float *x, int n, int bits) {
+  const double half = 1 << (bits - 1);
+  double extreme = 0, least = INFINITY;
+  for (int j = 0; j < n; j++) {
+    extreme = fmax(extreme, fabs((double)x[j]));
+  }
+  for (int i = -40; i <= 240; i++) {
+    const double r = i <= 40 ? (half + i / 20.0) / extreme : half / extreme * pow(1.02, i - 40);
+    if (r > 0) {
+      least = fmin(least, fmin(fitted_error(x, n, half, r), fitted_error(x, n, half, -r)));
+    }
+  }
+  return least;
+}
+
+/* Student's t with 5 degrees of freedom: a few values far out. */
+static float heavy(int64_t i, int64_t j) {
+  float squares = 0.0f;
+  for (int64_t d = 1; d <= 5; d++) {
+    squares += gaussian(i + 1000 * d, j) * gaussian(i + 1000 * d, j);
+  }
+  return gaussian(i, j) / sqrtf(squares / 5.0f);
+}
+
+static void searched_scales_are_near_the_best_of_a_dense_scan(void **state) {
+  (void)state;
+  enum { M = 16, K = 1024 };
+  static const struct {
+    int bits_choice, bits;
+    vise_int_per per;
+    int group;
+    float (*value)(int64_t i, int64_t j);
+    double allowed;
+  } rows[] = {
+      {2, 4, VISE_PER_GROUP, 32, gaussian, 1.02},    {2, 4, VISE_PER_GROUP, 128, gaussian, 1.02},
+      {4, 6, VISE_PER_GROUP, 32, gaussian, 1.03},    {4, 6, VISE_PER_GROUP, 128, gaussian, 1.03},
+      {5, 8, VISE_PER_GROUP, 32, gaussian, 1.03},    {5, 8, VISE_PER_GROUP, 128, gaussian, 1.03},
+      {2, 4, VISE_PER_ROW, K, heavy, 1.02},          {2, 4, VISE_PER_TENSOR, M * K, heavy, 1.02},
+      {4, 6, VISE_PER_TENSOR, M * K, heavy, 1.03},   {5, 8, VISE_PER_TENSOR, M * K, heavy, 1.03},
+      {0, 2, VISE_PER_TENSOR, M * K, outlier, 1.02}, {2, 4, VISE_PER_TENSOR, M * K, outlier, 1.02},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const int n = rows[i].group;
+    vise_weight *w = dense_f32(M, K, rows[i].value);
+    const vise_format_spec s = int_spec(rows[i].bits_choice, rows[i].per, n, true, true);
+    double best = 0, norm = 0;
+    for (int at = 0; at < M * K; at += n) {
+      best += least_error(dense_data(w) + at, n, rows[i].bits);
+    }
+    for (int j = 0; j < M * K; j++) {
+      norm += (double)dense_data(w)[j] * (double)dense_data(w)[j];
+    }
+
+    const double excess = distortion(w, &s, NULL) * norm / best;
+
+    printf("int%d, %5d together: %.4f of the least error\n", rows[i].bits, n, excess);
+    assert_true(excess <= rows[i].allowed);
+    vise_weight_release(w);
+  }
+}
+
 static void a_group_worked_by_hand(void **state) {
   (void)state;
   /* symmetric, 2 bits: M = -4, scale 4 / 2 = 2; codes -2 (-4), -1, 0, +1 (clamped from 1.5) */
@@ -344,6 +419,7 @@ int main(void) {
       cmocka_unit_test(every_format_keeps_the_contract_of_weights),
       cmocka_unit_test(formats_commute_with_powers_of_two),
       cmocka_unit_test(gaussian_errors_are_those_of_the_table),
+      cmocka_unit_test(searched_scales_are_near_the_best_of_a_dense_scan),
       cmocka_unit_test(a_group_worked_by_hand),
       cmocka_unit_test(an_asymmetric_group_worked_by_hand),
       cmocka_unit_test(plain_symmetric_codes_are_idempotent),

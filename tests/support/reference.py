@@ -110,7 +110,15 @@ def reciprocal(scale):
         return np.where(scale == 0, np.float32(0), np.float32(1) / scale)
 
 
-STEPS = [0.85, 0.95, 1.05, 1.15, 1.27, 1.42, 1.65, 2.0, 2.5, 3.2]
+WIDE = [0.85, 0.95, 1.05, 1.15, 1.27, 1.42, 1.65, 2.0, 2.5, 3.2]
+
+
+def steps(half):
+    """Multiples of the plain reciprocal scale, float32 as in the program: a tie may hang on it."""
+    if half <= 8:
+        return np.array(WIDE, np.float32)
+    d = np.float32(0.3) * np.arange(10, dtype=np.float32) - np.float32(1.9)
+    return np.float32(1) + d / np.float32(half)
 
 
 def attempt(x, r, half):
@@ -129,12 +137,23 @@ def attempt(x, r, half):
 def searched(x, plain, half):
     r = reciprocal(plain)
     best_error, best_refit = np.full(len(x), np.inf), r
-    for step in STEPS:
-        for sign in (1, -1):
-            error, refit = attempt(x, (sign * np.float32(step) * r).astype(np.float32), half)
-            better = error < best_error
+
+    def at_step(step, where):
+        nonlocal best_error, best_refit
+        was_better = np.zeros(len(x), bool)
+        for side in (np.float32(1), np.float32(-(half - 1) / half)):
+            error, refit = attempt(x, side * (step * r), half)
+            better = where & (error < best_error)
             best_error = np.where(better, error, best_error)
             best_refit = np.where(better, refit, best_refit)
+            was_better |= better
+        return was_better
+
+    for step in steps(half):
+        goes_on = at_step(step, np.ones(len(x), bool))
+    while goes_on.any():
+        step = step * np.float32(1.125)
+        goes_on = at_step(step, goes_on)
     for _ in range(3):
         error, refit = attempt(x, best_refit, half)
         better = error < best_error

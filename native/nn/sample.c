@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A heap gives tokens in falling order as long as they are wanted: O(n) to build and O(log n) a
- * token, where a sort would order a whole vocabulary to use a few.
+ * Without top_k and top_p no order is needed. With them a heap gives tokens in falling order as long
+ * as they are wanted: O(n) to build and O(log n) a token, where a sort would order a whole
+ * vocabulary to use a few.
  */
 #include "nn/sample.h"
 
@@ -36,52 +37,74 @@ static void sift_down(choice *heap, int64_t n, int64_t at) {
   heap[at] = moving;
 }
 
-/* Move the first `top_k` choices to the end of `all`, the best last; returns how many. */
-static int64_t take_best(choice *all, int64_t n, int64_t top_k) {
-  const int64_t wanted = top_k > 0 && top_k < n ? top_k : n;
+static void make_heap(choice *all, const float *p, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    all[i] = (choice){p[i], (int32_t)i};
+  }
   for (int64_t i = n / 2 - 1; i >= 0; i--) {
     sift_down(all, n, i);
   }
-  for (int64_t i = 0; i < wanted; i++) {
-    const choice best = all[0];
-    all[0] = all[n - 1 - i];
-    sift_down(all, n - 1 - i, 0);
-    all[n - 1 - i] = best;
-  }
-  return wanted;
 }
 
-static double sum_of(const choice *best_last, int64_t n) {
+/* The first of a heap of n, which goes to the heap's end and out of it. */
+static choice take_best(choice *heap, int64_t n) {
+  const choice best = heap[0];
+  heap[0] = heap[n - 1];
+  sift_down(heap, n - 1, 0);
+  heap[n - 1] = best;
+  return best;
+}
+
+static double sum_of(const float *p, int64_t n) {
   double sum = 0.0;
-  for (int64_t i = n - 1; i >= 0; i--) {
-    sum += (double)best_last[i].p;
+  for (int64_t i = 0; i < n; i++) {
+    sum += (double)p[i];
   }
   return sum;
 }
 
-/* The first choice, best first, at which the running sum exceeds `mark`. `best_last` has n. */
-static int64_t find_mark(const choice *best_last, int64_t n, double mark) {
-  double sum = 0.0;
-  for (int64_t i = n - 1; i > 0; i--) {
-    sum += (double)best_last[i].p;
-    if (sum > mark) {
-      return i;
-    }
+/* How many of the first p, at least one, together reach `mass`. */
+static int64_t count_to(const float *p, int64_t n, double mass) {
+  double sum = (double)p[0];
+  int64_t count = 1;
+  while (count < n && sum < mass) {
+    sum += (double)p[count++];
   }
-  return 0;
+  return count;
 }
 
-static int64_t draw(choice *all, int64_t n, const vise_sample_options *options) {
-  int64_t kept = take_best(all, n, options->top_k);
-  choice *best = all + (n - kept);
-  if (options->top_p < 1.0) {
-    const int64_t last = find_mark(best, kept, options->top_p * sum_of(best, kept));
-    best += last;
-    kept -= last;
+/* The first index at which the running sum exceeds `mark`; if none does, by rounding, the last that
+   is possible. */
+static int64_t find_mark(const float *p, int64_t n, double mark) {
+  double sum = 0.0;
+  int64_t last = 0;
+  for (int64_t i = 0; i < n && sum <= mark; i++) {
+    sum += (double)p[i];
+    last = p[i] > 0.0f ? i : last;
   }
+  return last;
+}
+
+/* p: [n], becomes scratch, as `all` is. */
+static int64_t draw(float *p, choice *all, int64_t n, const vise_sample_options *options) {
   const vise_rng rng = vise_rng_named(options->seed, "sample");
   const double u = vise_rng_uniform(&rng, options->position);
-  return best[find_mark(best, kept, u * sum_of(best, kept))].id;
+  const bool has_top_k = options->top_k > 0 && options->top_k < n;
+  if (!has_top_k && options->top_p == 1.0) {
+    return find_mark(p, n, u * sum_of(p, n));
+  }
+  const double mass = has_top_k ? (double)INFINITY : options->top_p * sum_of(p, n);
+  const int64_t most = has_top_k ? options->top_k : n;
+  make_heap(all, p, n);
+  int64_t kept = 0;
+  for (double sum = 0.0; kept < most && (kept == 0 || sum < mass); kept++) {
+    p[kept] = take_best(all, n - kept).p;
+    sum += (double)p[kept];
+  }
+  if (has_top_k && options->top_p < 1.0) {
+    kept = count_to(p, kept, options->top_p * sum_of(p, kept));
+  }
+  return all[n - 1 - find_mark(p, kept, u * sum_of(p, kept))].id;
 }
 
 static vise_status check(const vise_sample_options *options, int64_t n, vise_err *err) {
@@ -126,15 +149,15 @@ vise_status vise_sample_run(int64_t *id_out,
     return VISE_OK;
   }
   void *memory;
-  VISE_TRY(vise_mem_alloc_array(&memory, n, sizeof(choice), err));
+  VISE_TRY(vise_mem_alloc_array(&memory, n, sizeof(choice) + sizeof(float), err));
   choice *all = memory;
+  float *p = (float *)(all + n);
   for (int64_t i = 0; i < n; i++) {
     const double x = ((double)logits[i] - (double)logits[best]) / options->temperature;
-    const float clipped = (float)(x < -200.0 ? -200.0 : x);
-    all[i].id = (int32_t)i;
-    vise_nn()->exp(&all[i].p, &clipped, 1);
+    p[i] = (float)(x < -200.0 ? -200.0 : x);
   }
-  *id_out = draw(all, n, options);
+  vise_nn()->exp(p, p, n);
+  *id_out = draw(p, all, n, options);
   vise_mem_free(memory);
   return VISE_OK;
 }

@@ -4,9 +4,10 @@
  *
  * temperature 0: the greatest logit, the lowest id of equals. Otherwise p = softmax(logits /
  * temperature); tokens in order of p, equal ones by id; of them the first top_k (0: all) and, of
- * these, the fewest that together have top_p of their sum; one of those with its share, by one
- * uniform number of the stream ("sample", seed) at `position`. So the choice depends on the logits,
- * the options, the seed and the position, and on nothing that was drawn before.
+ * these, the fewest that together have top_p of their sum or more; one of those with its share, by
+ * one uniform number of the stream ("sample", seed) at `position`, which walks them in that order,
+ * or by id where all are kept. So the choice depends on the logits, the options, the seed and the
+ * position, and on nothing that was drawn before.
  */
 #ifndef VISE_NN_SAMPLE_H
 #define VISE_NN_SAMPLE_H

@@ -80,6 +80,34 @@ static void top_p_keeps_the_fewest_that_have_it(void **state) {
                 (vise_sample_options){.temperature = 1.0, .top_p = 0.74, .seed = 7});
 }
 
+/* Of four equal ones the first two have exactly half. */
+static void top_p_that_is_just_reached_keeps_no_more(void **state) {
+  (void)state;
+  const float equal[6] = {0.0f, 0.0f, 0.0f, 0.0f, -INFINITY, -INFINITY};
+  const double two[6] = {0.5, 0.5, 0, 0, 0, 0}, one[6] = {1.0, 0, 0, 0, 0, 0};
+  expect_shares(equal, two, (vise_sample_options){.temperature = 1.0, .top_p = 0.5, .seed = 7});
+  expect_shares(equal, one,
+                (vise_sample_options){.temperature = 1.0, .top_k = 2, .top_p = 0.5, .seed = 7});
+}
+
+/* Two of 150,000 have a share. */
+static void only_tokens_with_a_share_are_drawn_of_many(void **state) {
+  (void)state;
+  enum { N = 150000 };
+  static float logits[N];
+  for (int i = 0; i < N; i++) {
+    logits[i] = i == 77 || i == 140000 ? 0.0f : -1000.0f - (float)(i % 1000);
+  }
+  int counts[2] = {0};
+  for (uint64_t i = 0; i < 100; i++) {
+    const vise_sample_options options = {.temperature = 1.0, .top_p = 1.0, .position = i};
+    const int64_t id = sample(logits, N, options);
+    assert_true(id == 77 || id == 140000);
+    counts[id == 77]++;
+  }
+  assert_true(counts[0] > 20 && counts[1] > 20);
+}
+
 static void the_same_seed_and_position_choose_the_same(void **state) {
   (void)state;
   int n_different = 0;
@@ -140,6 +168,8 @@ int main(void) {
       cmocka_unit_test(temperature_flattens),
       cmocka_unit_test(top_k_keeps_the_likeliest),
       cmocka_unit_test(top_p_keeps_the_fewest_that_have_it),
+      cmocka_unit_test(top_p_that_is_just_reached_keeps_no_more),
+      cmocka_unit_test(only_tokens_with_a_share_are_drawn_of_many),
       cmocka_unit_test(the_same_seed_and_position_choose_the_same),
       cmocka_unit_test(numbers_that_are_none_are_refused),
       cmocka_unit_test(options_out_of_range_are_named),

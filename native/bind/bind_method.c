@@ -116,8 +116,8 @@ static void push_needs(lua_State *L, unsigned needs) {
   }
 }
 
-/* native.method.list() -> {{name, family, summary, source, version, needs, is_exact, params}, ...}
- */
+/* native.method.list() -> {{name, family, summary, source, version, needs, is_exact, takes_format,
+   params}, ...}; params: the method's own */
 static int method_list(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; vise_methods[i] != NULL; i++) {
@@ -128,6 +128,8 @@ static int method_list(lua_State *L) {
     lua_setfield(L, -2, "needs");
     lua_pushboolean(L, method->is_exact);
     lua_setfield(L, -2, "is_exact");
+    lua_pushboolean(L, method->takes_format);
+    lua_setfield(L, -2, "takes_format");
     lua_seti(L, -2, i + 1);
   }
   return 1;
@@ -142,57 +144,79 @@ static const vise_method *check_method(lua_State *L, int arg) {
   return method;
 }
 
+/* The format named at `arg`, or NULL for nil: as `method` wants it. */
+static const vise_format *check_format(lua_State *L, int arg, const vise_method *method) {
+  if (!method->takes_format) {
+    luaL_argexpected(L, lua_isnil(L, arg), arg, "nil");
+    return NULL;
+  }
+  const char *name = luaL_checkstring(L, arg);
+  const vise_format *format = vise_format_find(name);
+  if (format == NULL) {
+    luaL_argerror(L, arg, lua_pushfstring(L, "unknown format '%s'", name));
+  }
+  return format;
+}
+
 /* The list of numbers at `arg`, one per parameter; choices are indices from 0. */
-static void
-check_values(lua_State *L, int arg, const vise_method *method, double values[VISE_PARAM_MAX]) {
+static void check_values(lua_State *L,
+                         int arg,
+                         const vise_method *method,
+                         const vise_format *format,
+                         double values[VISE_PARAM_MAX]) {
+  vise_param params[VISE_PARAM_MAX + 1];
+  vise_method_params(params, method, format);
   luaL_checktype(L, arg, LUA_TTABLE);
-  for (int i = 0; i < VISE_PARAM_MAX && method->params[i].name != NULL; i++) {
+  for (int i = 0; params[i].name != NULL; i++) {
     int is_number;
     lua_geti(L, arg, i + 1);
     values[i] = lua_tonumberx(L, -1, &is_number);
     if (!is_number) {
-      luaL_argerror(L, arg, lua_pushfstring(L, "no number for '%s'", method->params[i].name));
+      luaL_argerror(L, arg, lua_pushfstring(L, "no number for '%s'", params[i].name));
     }
     lua_pop(L, 1);
   }
 }
 
-/* native.method.check(name, m, k, values) -> true; raises what is wrong */
+/* native.method.check(name, format|nil, m, k, values) -> true; raises what is wrong */
 static int method_check(lua_State *L) {
   double values[VISE_PARAM_MAX];
   const vise_method *method = check_method(L, 1);
-  const lua_Integer m = luaL_checkinteger(L, 2), k = luaL_checkinteger(L, 3);
-  check_values(L, 4, method, values);
+  const vise_format *format = check_format(L, 2, method);
+  const lua_Integer m = luaL_checkinteger(L, 3), k = luaL_checkinteger(L, 4);
+  check_values(L, 5, method, format, values);
   vise_err err;
-  if (vise_method_check(method, m, k, values, &err) != VISE_OK) {
+  if (vise_method_check(method, format, m, k, values, &err) != VISE_OK) {
     return bind_fail(L, &err);
   }
   lua_pushboolean(L, 1);
   return 1;
 }
 
-/* native.method.run(name, weight, values[, importance [k] f32]) -> weight */
+static const float *check_importance(lua_State *L, int arg, const char *who, int64_t k) {
+  if (lua_isnoneornil(L, arg)) {
+    return NULL;
+  }
+  const vise_tensor *importance = bind_check_vector_f32(L, arg);
+  if (vise_tensor_dim(importance, 0) != k) {
+    luaL_error(L, "%s: importance is [%I], expected [%I] (columns of w)", who,
+               (LUAI_UACINT)vise_tensor_dim(importance, 0), (LUAI_UACINT)k);
+  }
+  return vise_tensor_data(importance);
+}
+
+/* native.method.run(name, format|nil, weight, values[, importance [k] f32]) -> weight */
 static int method_run(lua_State *L) {
   double values[VISE_PARAM_MAX];
   const vise_method *method = check_method(L, 1);
-  const vise_weight *w = bind_check_weight(L, 2);
-  check_values(L, 3, method, values);
-  vise_method_input in = {.w = w, .values = values};
-  if (!lua_isnoneornil(L, 4)) {
-    const vise_tensor *importance = bind_check_vector_f32(L, 4);
-    if (vise_tensor_dim(importance, 0) != w->k) {
-      return luaL_error(L, "%s: importance is [%I], expected [%I] (columns of w)", method->name,
-                        (LUAI_UACINT)vise_tensor_dim(importance, 0), (LUAI_UACINT)w->k);
-    }
-    in.importance = vise_tensor_data(importance);
-  }
+  const vise_format *format = check_format(L, 2, method);
+  const vise_weight *w = bind_check_weight(L, 3);
+  check_values(L, 4, method, format, values);
+  const float *importance = check_importance(L, 5, method->name, w->k);
   vise_err err;
   int64_t bytes = 0;
   vise_weight **slot = bind_new_weight(L);
-  vise_status st = vise_method_check(method, w->m, w->k, values, &err);
-  if (st == VISE_OK) {
-    st = method->run(slot, &in, &err);
-  }
+  vise_status st = vise_method_run(slot, method, format, w, values, importance, &err);
   if (st == VISE_OK) {
     st = vise_weight_bytes(&bytes, *slot, &err);
   }

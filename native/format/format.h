@@ -12,6 +12,7 @@
 #include "core/status.h"
 #include "tensor/dtype.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,10 +39,14 @@ struct vise_format {
   const char *source;  /* paper or document */
   int version;         /* raised when encode's result changes */
   const vise_param *params;
-  int n_layout; /* the first so many say what is stored, the others how to encode */
+  int n_layout;         /* the first so many say what is stored, the others how to encode */
+  double max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured */
 
   /* What `vise_param_check` cannot know: 7 bits, a block that does not divide k. */
   vise_status (*check)(const vise_format_spec *s, vise_err *err);
+
+  /* Whether encode looks at importance with these values; NULL: never. */
+  bool (*uses_importance)(const vise_format_spec *s);
 
   /* The parts of W [m, k], in order; returns how many. The sum of their bytes is what is stored. */
   int (*parts)(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]);

@@ -85,6 +85,10 @@ static vise_status int_check(const vise_format_spec *s, vise_err *err) {
   return VISE_OK;
 }
 
+static bool int_uses_importance(const vise_format_spec *s) {
+  return layout_of(s).is_searched;
+}
+
 static int int_parts(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]) {
   static const vise_dtype types[] = {VISE_DTYPE_F16, VISE_DTYPE_BF16, VISE_DTYPE_F32};
   const layout a = layout_of(s);
@@ -490,8 +494,10 @@ const vise_format vise_format_int = {
     .source = "Nagel et al. 2021, arXiv:2106.08295, section 2",
     .version = 1,
     .params = vise_int_params,
+    .max_rel_error = 0.091, /* int4 g64 searched */
     .n_layout = VISE_INT_SEARCH,
     .check = int_check,
+    .uses_importance = int_uses_importance,
     .parts = int_parts,
     .rows_together = int_rows_together,
     .encode = int_encode,

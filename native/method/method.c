@@ -23,8 +23,71 @@ const vise_method *vise_method_find(const char *name) {
   return NULL;
 }
 
-vise_status vise_method_check(
-    const vise_method *method, int64_t m, int64_t k, const double *values, vise_err *err) {
-  VISE_TRY(vise_param_check(method->params, values, method->name, err));
-  return method->check(m, k, values, err);
+static int count(const vise_param *params) {
+  int n = 0;
+  while (params[n].name != NULL) {
+    n++;
+  }
+  return n;
+}
+
+void vise_method_params(vise_param out[VISE_PARAM_MAX + 1],
+                        const vise_method *method,
+                        const vise_format *format) {
+  int n = 0;
+  for (const vise_param *p = method->params; p->name != NULL; p++) {
+    out[n++] = *p;
+  }
+  for (const vise_param *p = format == NULL ? NULL : format->params; p != NULL && p->name != NULL;
+       p++) {
+    out[n++] = *p;
+  }
+  out[n] = (vise_param){0};
+}
+
+static vise_format_spec format_spec(const vise_method *method,
+                                    const vise_format *format,
+                                    int64_t m,
+                                    int64_t k,
+                                    const double *values) {
+  vise_format_spec s = {.format = format, .m = m, .k = k};
+  memcpy(s.values, values + count(method->params), (size_t)count(format->params) * sizeof *values);
+  return s;
+}
+
+vise_status vise_method_check(const vise_method *method,
+                              const vise_format *format,
+                              int64_t m,
+                              int64_t k,
+                              const double *values,
+                              vise_err *err) {
+  vise_param params[VISE_PARAM_MAX + 1];
+  vise_method_params(params, method, format);
+  VISE_TRY(vise_param_check(params, values, method->name, err));
+  if (method->check != NULL) {
+    VISE_TRY(method->check(m, k, values, err));
+  }
+  if (format != NULL) {
+    const vise_format_spec s = format_spec(method, format, m, k, values);
+    VISE_TRY(vise_format_check(&s, err));
+  }
+  return VISE_OK;
+}
+
+vise_status vise_method_run(vise_weight **out,
+                            const vise_method *method,
+                            const vise_format *format,
+                            const vise_weight *w,
+                            const double *values,
+                            const float *importance,
+                            vise_err *err) {
+  *out = NULL;
+  VISE_TRY(vise_method_check(method, format, w->m, w->k, values, err));
+  vise_format_spec s;
+  vise_method_input in = {.w = w, .importance = importance, .values = values};
+  if (format != NULL) {
+    s = format_spec(method, format, w->m, w->k, values);
+    in.format = &s;
+  }
+  return method->run(out, &in, err);
 }

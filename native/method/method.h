@@ -3,13 +3,15 @@
  * method/method.h -- methods of scope weight: from one weight (and statistics) to a compressed one.
  *
  * A method is one descriptor in native/method/FAMILY_NAME.c and one row in methods.def. From it
- * come `W:quantize { method = "rtn" }`, range checks, `vise explain` and the contract test. Lua's registry (vise.method) takes in these rows beside its own methods.
+ * come `W:quantize { method = "rtn" }`, range checks, `vise explain` and the contract test. Lua's
+ * registry (vise.method) takes in these rows beside its own methods.
  */
 #ifndef VISE_METHOD_METHOD_H
 #define VISE_METHOD_METHOD_H
 
 #include "core/param.h"
 #include "core/status.h"
+#include "format/format.h"
 #include "weight/weight.h"
 
 #include <stdbool.h>
@@ -25,10 +27,11 @@ typedef enum vise_needs { /* a bit set: what must be collected before */
 } vise_needs;
 
 typedef struct vise_method_input {
-  const vise_weight *w;    /* [m, k], borrowed, unchanged */
-  const float *importance; /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal. EARG from a method
-                              that would not use it with these values */
-  const double *values;    /* one per row of `params` */
+  const vise_weight *w;           /* [m, k], borrowed, unchanged */
+  const float *importance;        /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal. EARG from a
+                                    method that would not use it with these values */
+  const double *values;           /* one per row of `params` */
+  const vise_format_spec *format; /* what to write; NULL unless the method takes a format */
 } vise_method_input;
 
 typedef struct vise_method {
@@ -36,11 +39,12 @@ typedef struct vise_method {
   int version;                                  /* raised when the result changes */
   unsigned needs;                               /* of vise_needs */
   bool is_exact;                                /* the same parts at every level and thread count */
+  bool takes_format;    /* writes any number format, whose options follow its own */
   double max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured, see the
-                           file */
-  const vise_param *params; /* ends with a NULL name */
+                               file; 0: that of the format */
+  const vise_param *params; /* its own options; ends with a NULL name */
 
-  /* Everything that can be known without the values of a weight [m, k]. */
+  /* What vise_param_check and the format's check do not know. NULL: nothing. */
   vise_status (*check)(int64_t m, int64_t k, const double *values, vise_err *err);
 
   /* *out: a new weight [m, k]. Errors: those of the file's comment; ENUMERIC for NaN or infinity.
@@ -51,11 +55,27 @@ typedef struct vise_method {
 extern const vise_method *const vise_methods[];        /* ends with NULL */
 const vise_method *vise_method_find(const char *name); /* NULL if none */
 
-/* Parameters in range (messages begin with the method's name), then the method's own check. */
+/* All options: the method's own, then those of `format` (NULL: none); ends with a NULL name. */
+void vise_method_params(vise_param out[VISE_PARAM_MAX + 1],
+                        const vise_method *method,
+                        const vise_format *format);
+
+/* Everything that can be known without the values of a weight [m, k]: options in range (messages
+   begin with the method's name), then what method and format check. */
 vise_status vise_method_check(const vise_method *method,
+                              const vise_format *format,
                               int64_t m,
                               int64_t k,
                               const double *values,
                               vise_err *err) VISE_MUST_USE;
+
+/* Check, then run: *out is a new weight [m, k]. `values`: one per row of vise_method_params. */
+vise_status vise_method_run(vise_weight **out,
+                            const vise_method *method,
+                            const vise_format *format,
+                            const vise_weight *w,
+                            const double *values,
+                            const float *importance,
+                            vise_err *err) VISE_MUST_USE;
 
 #endif

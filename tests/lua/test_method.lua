@@ -51,7 +51,7 @@ end
 
 function TestMethod:test_defaults_are_filled_in()
   lu.assertEquals(method.resolve("rtn", { bits = 3 }), {
-    bits = 3, per = "group", group = 64, symmetric = true, scale = "f16", search = "mse",
+    format = "int", bits = 3, per = "group", group = 64, symmetric = true, scale = "f16", search = "mse",
   })
 end
 
@@ -72,7 +72,7 @@ end
 function TestMethod:test_importance_that_would_not_be_used_is_refused()
   local w <close> = H.weight(2, 2)
   local importance <close> = native.tensor.from("f32", { 2 }, { 1, 2 })
-  local message = "rtn: importance is given, expected none with search 'none'"
+  local message = "rtn: importance is given, expected none"
   lu.assertErrorMsgContains(message, method.run, "rtn", w, { search = "none" },
     { importance = importance })
 end

@@ -19,7 +19,8 @@ local H = {}
 ---@field scope string "weight", "site", "block" or "model"
 ---@field needs string[] of "moments", "cross", "gradients", "data"; fields of `extra`
 ---@field is_exact boolean the same bytes at every CPU level and thread count
----@field params vise.OptionRow[]
+---@field params vise.OptionRow[] its own; see vise.method.params
+---@field takes_format? boolean the option `format` names a number format, whose options are its too
 ---@field run fun(w: vise.Weight, options: table, extra: table): vise.Weight|nil, string?, string?
 ---@field check? fun(m: integer, k: integer, options: table) raises
 
@@ -50,12 +51,33 @@ function M.register(method)
   H.add(H.load(), method)
 end
 
+--- The options of a method: its own and, if it takes one, those of the format that `options` names.
+---@param name string
+---@param options? table<string, any> only `format` is looked at
+---@return vise.OptionRow[]
+function M.params(name, options)
+  local method = M.find(name)
+  if not method.takes_format then
+    return method.params
+  end
+  local rows = { table.unpack(method.params) }
+  local wanted = options and options.format or H.format_row.default
+  local format = H.load_formats()[wanted]
+  rows[#rows + 1] = H.format_row
+  return table.move(format and format.params or {}, 1, #(format and format.params or {}), #rows + 1,
+    rows)
+end
+
 --- Options of a method with defaults filled in; raises for unknown names and values out of range.
 ---@param name string
 ---@param options? table<string, any>
 ---@return table<string, any> resolved one value for each parameter
 function M.resolve(name, options)
-  return check.options(name, M.find(name).params, options or {})
+  options = options or {}
+  if M.find(name).takes_format and options.format ~= nil then
+    H.check_format(name, options.format)
+  end
+  return check.options(name, M.params(name, options), options)
 end
 
 --- Everything that can be checked without the values of a weight [m, k]; raises what is wrong.
@@ -113,12 +135,34 @@ end
 function H.of_native(method)
   method.scope = "weight"
   function method.check(m, k, resolved)
-    native.method.check(method.name, m, k, H.values(method, resolved))
+    native.method.check(method.name, resolved.format, m, k, H.values(method, resolved))
   end
   function method.run(w, resolved, extra)
-    return native.method.run(method.name, w, H.values(method, resolved), extra.importance)
+    local values = H.values(method, resolved)
+    return native.method.run(method.name, resolved.format, w, values, extra.importance)
   end
   return method
+end
+
+--- Every number format by its name; fills the choices of the option `format`.
+function H.load_formats()
+  if H.formats == nil then
+    H.formats = {}
+    for i, format in ipairs(native.format.list()) do
+      H.formats[format.name] = format
+      H.format_row.choices[i] = format.name
+    end
+  end
+  return H.formats
+end
+
+H.format_row = { name = "format", kind = "choice", default = "int", choices = {},
+  doc = "the number format; its own options follow (`vise explain formats` lists them)" }
+
+function H.check_format(who, name)
+  if H.load_formats()[name] == nil then
+    check.fail("%s: %s", who, check.unknown("format", name, H.format_row.choices))
+  end
 end
 
 --- Names of the Lua files beside this one.
@@ -187,22 +231,25 @@ function H.check_result(name, w, result)
   end
 end
 
---- Options as C wants them: one number a parameter, choices by their index from 0.
+--- Options as C wants them: one number a parameter but `format`, choices by their index from 0.
 function H.values(method, resolved)
   local values = {}
-  for i, row in ipairs(method.params) do
+  for _, row in ipairs(M.params(method.name, resolved)) do
     local value = resolved[row.name]
-    if row.kind == "choice" then
+    if row == H.format_row then
+      goto continue
+    elseif row.kind == "choice" then
       for index, choice in ipairs(row.choices) do
         if choice == value then
-          values[i] = index - 1
+          value = index - 1
+          break
         end
       end
     elseif row.kind == "bool" then
-      values[i] = value and 1 or 0
-    else
-      values[i] = value
+      value = value and 1 or 0
     end
+    values[#values + 1] = value
+    ::continue::
   end
   return values
 end

@@ -28,7 +28,7 @@ return vise.recipe {
 function H.run(parsed)
   local given = parsed.options
   local words = { ("method = %q"):format(given.method) }
-  for _, row in ipairs(method.find(given.method).params) do
+  for _, row in ipairs(method.params(given.method, given)) do
     local value = given[row.name]
     if value ~= nil then
       words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
@@ -47,16 +47,12 @@ end
 --- The options of the method that the command line names; none while there is no such method.
 function H.more_options(argv)
   local name = args.peek(argv, "method")
-  local found = name and H.find(name)
-  return found and found.params or {}
-end
-
-function H.find(name)
   for _, descriptor in ipairs(method.list()) do
     if descriptor.name == name then
-      return descriptor
+      return method.params(name, { format = args.peek(argv, "format") })
     end
   end
+  return {}
 end
 
 function H.names()
@@ -86,9 +82,10 @@ return {
   options = flags,
   more_options = H.more_options,
   details = [[
-With --method, --help shows the options of that method too. The run records the recipe it stands
+With --method, --help shows the options of that method too, and with --format those of the format. The run records the recipe it stands
 for, so it can be repeated and extended.
 
-  vise compress MODEL --method rtn --bits 4 --group 64 --out small]],
+  vise compress MODEL --method rtn --bits 4 --group 64 --out small
+  vise compress MODEL --method rtn --format int --help]],
   run = H.run,
 }

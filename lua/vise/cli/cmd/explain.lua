@@ -67,6 +67,9 @@ function H.topics()
     end
   end
   add("method", method.list())
+  for _, topic in ipairs(topics) do
+    topic.params = method.params(topic.name) -- with those of the default format
+  end
   add("format", native.format.list())
   add("protocol", protocol.list())
   add("parameter", H.parameters)

@@ -107,7 +107,7 @@ function TestCommands:test_explain_knows_methods_formats_protocols_and_parameter
     lu.assertEquals(code, 0, name)
     lu.assertNotEquals(output, "")
   end
-  lu.assertEquals(program.json({ "explain", "rtn", "--json" }).params[1].name, "bits")
+  lu.assertEquals(program.json({ "explain", "rtn", "--json" }).params[2].name, "bits")
 end
 
 function TestCommands:test_recipe_check_shows_parameters_and_finds_mistakes()

@@ -62,6 +62,17 @@ function M.unknown(what, name, known)
   return ("unknown %s '%s' (%s%s)"):format(what, tostring(name), hint and hint .. " " or "", list)
 end
 
+--- Make the fields of a class's methods that do not exist errors with a suggestion.
+---@param class string as messages name it: "vise.weight"
+---@param methods table<string, function> the `__index` of the class; changed
+function M.guard(class, methods)
+  setmetatable(methods, {
+    __index = function(_, name)
+      error(("%s: %s"):format(class, M.unknown("method", name, M.sorted_keys(methods))), 2)
+    end,
+  })
+end
+
 --- What a row accepts, in words: "an integer in [2, 8]", "one of 4, 2, 3".
 ---@param row vise.OptionRow
 ---@return string
@@ -102,7 +113,7 @@ function M.value(row, value)
   return accepted
 end
 
---- The same for a value written as text: "4", "true", "bf16".
+--- The same for a value written as text, as on a command line: "4", "true", "bf16".
 ---@param row vise.OptionRow
 ---@param text string
 ---@return any|nil value
@@ -113,6 +124,10 @@ function M.parse(row, text)
     value = text:find("^%s*[-+.%d]") and tonumber(text) or text
   elseif row.kind == "bool" then
     value = H.truth[text]
+  elseif row.kind == "choice" then
+    for _, choice in ipairs(row.choices) do
+      value = M.plain(choice) == M.plain(tonumber(text) or text) and choice or value
+    end
   end
   return M.value(row, value)
 end
@@ -140,7 +155,10 @@ function M.options(who, rows, given)
     else
       local value, expected = M.value(row, given[row.name])
       if value == nil then
-        M.fail("%s: %s is %s, expected %s", who, row.name, M.quote(given[row.name]), expected)
+        local is_quoted = type(given[row.name]) == "string"
+          and M.parse(row, given[row.name]) ~= nil
+        M.fail("%s: %s is %s, expected %s%s", who, row.name, M.quote(given[row.name]), expected,
+          is_quoted and ", without the quotes" or "")
       end
       resolved[row.name] = value
     end
@@ -231,7 +249,7 @@ H.accept = {
   end,
   choice = function(row, value)
     for _, choice in ipairs(row.choices) do
-      if value == choice or M.plain(value) == M.plain(choice) then
+      if value == choice then
         return choice
       end
     end

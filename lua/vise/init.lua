@@ -21,21 +21,20 @@ local H = {}
 ---@field version string
 
 H.modules = {
-  "artifact", "check", "method", "metric", "model", "native", "param", "run", "text", "weight",
+  "artifact", "check", "method", "metric", "model", "native", "param", "run", "tensor", "text",
+  "weight",
 }
 
 function H.load(vise, name)
   local value
   if name == "version" then
     value = require("vise.native").core.version().vise
-  elseif name == "tensor" then
-    value = require("vise.native").tensor
   elseif name == "recipe" then
     value = require("vise.recipe").new
   elseif check.nearest(name, H.modules) == name then
     value = require("vise." .. name)
   elseif type(name) == "string" then
-    local known = { "recipe", "tensor", "version", table.unpack(H.modules) }
+    local known = { "recipe", "version", table.unpack(H.modules) }
     error("vise: " .. check.unknown("field", name, known), 2)
   end
   rawset(vise, name, value)

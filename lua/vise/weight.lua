@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
--- Requiring this module gives every weight the methods `quantize` and `error`.
+-- Requiring this module gives every weight the methods `quantize`, `error` and `histogram`.
 
 local check = require("vise.check")
 local native = require("vise.native")
+require("vise.tensor")
 
 local M = {}
 
@@ -42,18 +43,33 @@ function methods.quantize(self, options)
   return method.run(name, self, rest, extra)
 end
 
+--- How its numbers are spread: counts in bins of equal width, drawn as bars by tostring.
+---@param self vise.Weight
+---@param options? {bins?: integer} 16 if absent
+---@return vise.Histogram|nil histogram
+---@return string? message
+---@return string? code "cancelled"
+function methods.histogram(self, options)
+  return require("vise.histogram").of(self, options)
+end
+
 --- Relative error |self - original| / |original|, Frobenius norms; 0 if both are zero.
 ---@param self vise.Weight
----@param original vise.Weight of the same shape
+---@param original vise.Weight of the same shape; raises without it
 ---@return number|nil error
 ---@return string? message
 ---@return string? code "cancelled"
 function methods.error(self, original)
+  if original == nil then
+    check.fail("error: the original is absent, expected the weight to compare with: q:error(w)")
+  end
   local squared, norm, code = original:difference(self)
   if squared == nil then
     return nil, norm, code
   end
   return squared == 0 and 0.0 or math.sqrt(squared / norm)
 end
+
+check.guard("vise.weight", methods)
 
 return M

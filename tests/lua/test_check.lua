@@ -30,7 +30,7 @@ function TestCheck:test_unknown_names_list_what_is_known_in_order()
 end
 
 function TestCheck:test_options_fill_defaults_and_keep_what_was_given()
-  local got = check.options("rtn", rows, { bits = 3.0, scale = "bf16", group = "64" })
+  local got = check.options("rtn", rows, { bits = 3.0, scale = "bf16", group = 64 })
 
   lu.assertEquals(got, { bits = 3, ratio = 0.5, fast = false, scale = "bf16", group = 64 })
   lu.assertEquals(math.type(got.bits), "integer")
@@ -49,6 +49,8 @@ function TestCheck:test_options_refuse_with_the_message_of_the_house()
     { { fast = 1 }, "rtn: fast is 1, expected true or false" },
     { { scale = "f8" }, "rtn: scale is 'f8', expected one of f16, bf16" },
     { { group = 48 }, "rtn: group is 48, expected one of 32, 64" },
+    { { group = "64" }, "rtn: group is '64', expected one of 32, 64, without the quotes" },
+    { { bits = "3" }, "rtn: bits is '3', expected an integer in [2, 8], without the quotes" },
   }
   for _, case in ipairs(cases) do
     local ok, message = pcall(check.options, "rtn", rows, case[1])
@@ -67,6 +69,19 @@ function TestCheck:test_text_becomes_the_type_of_its_row()
   lu.assertEquals(check.parse(rows[3], "yes"), true)
   lu.assertEquals({ check.parse(rows[3], "maybe") }, { nil, "true or false" })
   lu.assertEquals(check.parse(rows[5], "64"), 64)
+end
+
+function TestCheck:test_a_guarded_class_names_the_nearest_method()
+  local methods = { quantize = print, error = print }
+  check.guard("vise.weight", methods)
+
+  lu.assertEquals(methods.error, print)
+  lu.assertErrorMsgContains(
+    "vise.weight: unknown method 'quantise' (did you mean 'quantize'? known: error, quantize)",
+    function()
+      return methods.quantise
+    end
+  )
 end
 
 function TestCheck:test_pairs_come_in_the_order_of_their_keys()

@@ -103,6 +103,10 @@ end
 function TestCompress:test_wrong_rules_are_named_at_once()
   for _, case in ipairs({
     { {}, "compress: rules are an empty list, expected a list of one rule or more" },
+    { { match = "*", method = "rtn" }, "compress: rules are one rule, expected a list: { {" },
+    { { { match = "mlp.*", method = "rtn" }, { match = "mlp.up", method = "rtn" } },
+      "compress: rule 2: every place that 'mlp.up' matches is taken by an earlier rule, expected "
+        .. "one left (rule 1 is 'mlp.*'; narrower rules go first)" },
     { { "rtn" }, "compress: rule 1: is 'rtn', expected a table" },
     { { { method = "rtn" } }, "compress: rule 1: match is nil, expected a pattern" },
     { { { match = "*" } }, "compress: rule 1: method is nil, expected a name" },

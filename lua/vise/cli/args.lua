@@ -69,7 +69,7 @@ function M.parse(command, argv)
   H.check_positional(command, args)
   for _, row in ipairs(rows) do
     if row.required and args.options[row.name] == nil then
-      exit.usage("missing option --%s %s: %s", row.name, row.value or "VALUE", row.doc)
+      exit.usage("missing option --%s %s: %s", row.name, row.value or "VALUE", M.describe(row))
     end
   end
   return args

@@ -43,7 +43,8 @@ function M.find(name)
   if name:match("^%a+$") and package.searchpath("vise.cli.cmd." .. name, package.path) then
     return require("vise.cli.cmd." .. name)
   end
-  local hint = check.suggest(name, M.names())
+  local hint = H.meant[name] and ("did you mean '%s'?"):format(H.meant[name])
+    or check.suggest(name, M.names())
   H.command = nil
   exit.usage("unknown command '%s'%s", name, hint and " (" .. hint .. ")" or "")
 end
@@ -73,6 +74,17 @@ function H.run(argv)
   end
   H.code = command.run(parsed) or 0
 end
+
+--- What other programs call our commands.
+H.meant = {
+  quantize = "compress", quantise = "compress", prune = "compress", convert = "compress",
+  measure = "eval", evaluate = "eval", perplexity = "eval", ppl = "eval", test = "eval",
+  info = "inspect", show = "inspect", list = "inspect", ls = "inspect",
+  check = "verify", validate = "verify",
+  chat = "generate", sample = "generate", complete = "generate", prompt = "generate",
+  lua = "repl", shell = "repl", console = "repl", interactive = "repl",
+  benchmark = "bench", speed = "bench", methods = "explain", formats = "explain", man = "help",
+}
 
 H.aliases = { ["--version"] = "version", ["--help"] = "help", ["-h"] = "help", ["-V"] = "version" }
 

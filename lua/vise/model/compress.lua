@@ -39,7 +39,9 @@ end
 
 --- The step of each place that has one, and where `otherwise` was needed.
 function H.plan(model, rules)
-  if type(rules) ~= "table" or #rules == 0 then
+  if type(rules) == "table" and rules[1] == nil and next(rules) ~= nil then
+    check.fail("compress: rules are one rule, expected a list: { { match = ..., method = ... } }")
+  elseif type(rules) ~= "table" or #rules == 0 then
     check.fail("compress: rules are %s, expected a list of one rule or more",
       type(rules) == "table" and "an empty list" or check.quote(rules))
   end
@@ -48,12 +50,12 @@ function H.plan(model, rules)
   for i, rule in ipairs(rules) do
     local who = "compress: rule " .. i
     local step, otherwise = H.step(who, rule)
-    local is_matched = false
+    local is_matched, taken_by, is_used = false, nil, false
     for _, place in ipairs(all) do
       if H.matches(rule.match, place) then
-        is_matched = true
+        is_matched, taken_by = true, taken_by or decided[place.name]
         if not decided[place.name] then
-          decided[place.name] = true
+          decided[place.name], is_used = i, true
           local chosen, reason = H.choose(who, place, step, otherwise)
           steps[place.name] = chosen
           if reason then
@@ -64,6 +66,10 @@ function H.plan(model, rules)
     end
     if not is_matched then
       check.fail("%s: no place matches '%s' (places: %s)", who, rule.match, H.list(all))
+    elseif not is_used then
+      check.fail("%s: every place that '%s' matches is taken by an earlier rule, expected one left "
+        .. "(rule %d is '%s'; narrower rules go first)", who, rule.match, taken_by,
+        rules[taken_by].match)
     end
   end
   return steps, fallbacks
@@ -162,17 +168,11 @@ end
 
 --- Names of places, layers written once.
 function H.list(all)
-  local names, seen = {}, {}
+  local names = {}
   for _, place in ipairs(all) do
-    for _, name in ipairs(place.names) do
-      local general = name:gsub("%.%d+%.", ".*.")
-      if not seen[general] then
-        seen[general] = true
-        names[#names + 1] = general
-      end
-    end
+    table.move(place.names, 1, #place.names, #names + 1, names)
   end
-  return table.concat(names, ", ")
+  return places.summary(names)
 end
 
 return M

@@ -3,8 +3,10 @@
 -- A model is a value: nothing changes it, and what is made from it shares every untouched part. Its
 -- weights are made when asked for: mapped from a file, read from an artifact, or compressed.
 
+local check = require("vise.check")
 local config_reader = require("vise.model.config")
 local native = require("vise.native")
+local places = require("vise.model.places")
 local refusal = require("vise.model.refusal")
 local sources = require("vise.model.sources")
 require("vise.weight")
@@ -110,7 +112,9 @@ end
 ---@return string? code
 function Model:tensor(name)
   if self._is_tensor[name] == nil then
-    error(("%s: has no tensor '%s'"):format(self.name, name), 2)
+    local hint = check.suggest(name, self:tensors())
+      or "tensors: " .. places.summary(self:tensors())
+    error(("%s: no tensor '%s' (%s)"):format(self.name, tostring(name), hint), 2)
   end
   return self._read(name)
 end
@@ -256,7 +260,12 @@ end
 function Model:_owner(place)
   local owner = self._owners[place]
   if owner == nil then
-    error(("%s: has no place '%s'"):format(self.name, tostring(place)), 3)
+    local names = {}
+    for i, known in ipairs(self._net.places) do
+      names[i] = known.name
+    end
+    local hint = check.suggest(place, names) or "places: " .. places.summary(names)
+    error(("%s: no place '%s' (%s)"):format(self.name, tostring(place), hint), 3)
   end
   return owner
 end
@@ -269,8 +278,18 @@ function H.metatable.__index(model, key)
     rawset(model, key, tokenizer)
     return tokenizer
   end
+  if Model[key] == nil and not H.optional[key] then
+    local known = {}
+    for name in check.sorted_pairs(Model) do
+      known[#known + 1] = not name:match("^_") and name or nil
+    end
+    error("vise.model: " .. check.unknown("method", key, known), 2)
+  end
   return Model[key]
 end
+
+--- Fields that a model may lack.
+H.optional = { _disk_bytes = true, _tokenizer_file = true, path = true }
 
 function H.metatable.__tostring(model)
   return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,

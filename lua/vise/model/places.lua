@@ -25,6 +25,21 @@ function M.matches(pattern, name)
   return true
 end
 
+--- Names of places in one line, layers written once: "embed, layers.*.attn.q, ...".
+---@param names string[]
+---@return string
+function M.summary(names)
+  local list, seen = {}, {}
+  for _, name in ipairs(names) do
+    local general = name:gsub("%.%d+%.", ".*.")
+    if not seen[general] then
+      seen[general] = true
+      list[#list + 1] = general
+    end
+  end
+  return table.concat(list, ", ")
+end
+
 function H.components(text)
   local list = {}
   for part in (text .. "."):gmatch("(.-)%.") do

@@ -26,6 +26,9 @@ function M.find_model(path)
   local info = native.file.stat(path)
   if info == nil then
     return nil, ("%s: no such file or folder, expected %s"):format(path, H.model_words), "io"
+  elseif info.kind == "file" and path:match("%.safetensors$") then
+    local message = "%s: is one file of weights, expected the folder that holds it and config.json"
+    return nil, message:format(path), "io"
   elseif info.kind == "folder" then
     if native.file.stat(path .. "/run.json") and native.file.stat(path .. "/model.vise") then
       path = path .. "/model.vise"

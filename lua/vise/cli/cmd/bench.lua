@@ -131,6 +131,8 @@ return {
   },
   details = [[
 Rivals run side by side in turns; `ratio` is the median over the rounds, ± the middle half of them,
-and always such that ratio >= at least is good. Exit code 1 when a figure is missed.]],
+and always such that ratio >= at least is good. Exit code 1 when a figure is missed.
+
+  vise bench gemm --json]],
   run = H.run,
 }

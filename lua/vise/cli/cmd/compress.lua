@@ -77,13 +77,13 @@ table.move(job.options, 1, #job.options, 2, flags)
 ---@type vise.Command
 return {
   summary = "compress all weights of a model with one method",
-  usage = { "vise compress MODEL --method NAME [--OPTION VALUE ...] --out DIR [--json]" },
+  usage = { "vise compress MODEL --method NAME [--OPTION VALUE ...] [--out DIR] [--seed N] [--json]" },
   positional = { options.model },
   options = flags,
   more_options = H.more_options,
   details = [[
-With --method, --help shows the options of that method too, and with --format those of the format. The run records the recipe it stands
-for, so it can be repeated and extended.
+With --method, --help shows the options of that method too, and with --format those of the format.
+The run records the recipe it stands for, so it can be repeated and extended.
 
   vise compress MODEL --method rtn --bits 4 --group 64 --out small
   vise compress MODEL --method rtn --format int --help]],

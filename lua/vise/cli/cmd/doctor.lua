@@ -126,5 +126,6 @@ return {
   summary = "the machine as vise sees it, and what stands in its way",
   usage = { "vise doctor [--json]" },
   options = { options.json },
+  details = "  vise doctor --json",
   run = H.run,
 }

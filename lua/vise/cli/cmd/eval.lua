@@ -47,6 +47,9 @@ return {
   options = { options.text, options.protocol, options.against, options.json, options.quiet },
   details = [[
 Errors after ± are standard errors, clustered by document or window. `stored` is the size of the
-file or files on disk; bits/weight is that times 8 / parameters.]],
+file or files on disk; bits/weight is that times 8 / parameters. `vise explain metrics` tells what
+each number is.
+
+  vise eval small --text story.txt --protocol nll-256 --against MODEL]],
   run = H.run,
 }

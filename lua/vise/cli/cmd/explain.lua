@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
---- vise explain: the reference of methods, number formats, protocols and parameter types.
+--- vise explain: the reference of methods, number formats, protocols, metrics, parameter types.
 
 local args = require("vise.cli.args")
 local check = require("vise.check")
 local exit = require("vise.cli.exit")
+local fields = require("vise.metric.fields")
 local method = require("vise.method")
 local native = require("vise.native")
 local options = require("vise.cli.options")
@@ -37,9 +38,10 @@ function H.run(parsed)
 end
 
 --- The sections of the overview, and the words for them on the command line.
-H.order = { "method", "format", "protocol", "parameter" }
+H.order = { "method", "format", "protocol", "metric", "parameter" }
 H.sections = {
-  methods = "method", formats = "format", protocols = "protocol", parameters = "parameter",
+  methods = "method", formats = "format", protocols = "protocol", metrics = "metric",
+  parameters = "parameter",
 }
 
 H.parameters = {
@@ -72,6 +74,7 @@ function H.topics()
   end
   add("format", native.format.list())
   add("protocol", protocol.list())
+  add("metric", fields.list())
   add("parameter", H.parameters)
   return topics
 end
@@ -113,6 +116,7 @@ H.titles = {
   method = "Methods: match a place in a recipe with method = NAME",
   format = "Number formats: how a method stores codes",
   protocol = "Protocols: how tokens are cut and scored",
+  metric = "Metrics: the numbers of `vise eval --json` and of recipes (share/doc/metrics.md)",
   parameter = "Parameters of recipes: vise.param.NAME",
 }
 
@@ -152,12 +156,14 @@ end
 
 ---@type vise.Command
 return {
-  summary = "what a method, format, protocol or parameter type is",
+  summary = "what a method, format, protocol, metric or parameter type is",
   usage = { "vise explain [NAME] [--json]" },
   positional = {
     { name = "NAME", optional = true,
-      doc = "a method, a format, a protocol, or one of: methods, formats, protocols, parameters" },
+      doc = "a method, format, protocol or metric, or one of: methods, formats, protocols, "
+        .. "metrics, parameters" },
   },
   options = { options.json },
+  details = "  vise explain rtn",
   run = H.run,
 }

@@ -73,9 +73,13 @@ end
 ---@type vise.Command
 return {
   summary = "let a model go on from a prompt",
-  usage = { "vise generate MODEL --prompt TEXT --tokens N --seed N [--temperature X] [--top-k N] "
-    .. "[--top-p X] [--json]" },
+  usage = { "vise generate MODEL [--prompt TEXT] [--tokens N] [--seed N] [--temperature X] "
+    .. "[--top-k N] [--top-p X] [--json]" },
   positional = { options.model },
   options = H.flags(),
+  details = [[
+The same seed gives the same text; --temperature 0 takes the likeliest token every time.
+
+  vise generate MODEL --prompt "Once upon a time" --tokens 100 --seed 1]],
   run = H.run,
 }

@@ -32,5 +32,6 @@ return {
   usage = { "vise help [COMMAND]" },
   positional = { { name = "COMMAND", doc = "the name of a command", optional = true } },
   options = {},
+  details = "  vise help compress",
   run = H.run,
 }

@@ -181,6 +181,8 @@ return {
   },
   details = [[
 `packed` is what the parts take as they are, `coded` what they take in a .vise file after zstd.
-No weight is read.]],
+No weight is read.
+
+  vise inspect MODEL --all]],
   run = H.run,
 }

@@ -72,5 +72,6 @@ return {
     { name = "FILE", doc = "a recipe; it is loaded, not run", optional = true, many = true },
   },
   options = { options.json },
+  details = "  vise recipe check recipes/first.lua mine.lua",
   run = H.run,
 }

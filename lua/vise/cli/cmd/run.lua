@@ -12,12 +12,7 @@ local text = require("vise.text")
 local H = {}
 
 function H.run(args)
-  local path = args[1]
-  if native.file.stat(path) == nil then
-    local hint = H.suggest(path)
-    exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
-  end
-  local request = exit.check(run.read(path))
+  local request = H.read(args[1])
   request.given = {}
   for i = 2, #args do
     local name, value = args[i]:match("^([%a_][%w_]*)=(.*)$")
@@ -29,15 +24,24 @@ function H.run(args)
   job.run(request, args.options)
 end
 
---- The parameters of the recipe that the command line names, if it is one.
+--- The parameters of the recipe that the command line names. Raises what is wrong with it.
 function H.more_help(argv)
-  local recipe = argv[1] and not argv[1]:match("^%-") and run.read(argv[1])
-  local description = recipe and run.describe(recipe)
-  if not description then
+  if argv[1] == nil or argv[1]:match("^%-") then
     return ""
   end
+  local recipe = H.read(argv[1])
+  local description = exit.check(run.describe(recipe))
   local about = text.printable(description.about)
   return ("\n%s: %s\n%s"):format(recipe.path, about, described.table(description.params))
+end
+
+--- The request to run the recipe at a path. Raises vise.Exit.
+function H.read(path)
+  if native.file.stat(path) == nil then
+    local hint = H.suggest(path)
+    exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
+  end
+  return exit.check(run.read(path))
 end
 
 --- A recipe of that folder with nearly that name.

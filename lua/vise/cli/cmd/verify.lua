@@ -67,6 +67,9 @@ return {
   usage = { "vise verify FILE|DIR [--json]" },
   positional = { { name = "FILE|DIR", doc = "a .vise file or a run directory" } },
   options = { options.json },
-  details = "Exit code 0 when every byte is as it was written, 1 otherwise; it says what differs.",
+  details = [[
+Exit code 0 when every byte is as it was written, 1 otherwise; it says what differs.
+
+  vise verify small/model.vise]],
   run = H.run,
 }

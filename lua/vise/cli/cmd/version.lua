@@ -26,5 +26,6 @@ return {
   summary = "the versions of vise and its libraries, and the CPU level",
   usage = { "vise version [--json]", "vise --version" },
   options = { options.json },
+  details = "  vise version --json",
   run = H.run,
 }

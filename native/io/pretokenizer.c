@@ -2,17 +2,37 @@
 /*
  * A pre-tokenizer is a row of regular expressions, each applied to the pieces the one before left.
  * A piece is a subject of its own: a look-ahead does not see what was cut off behind it.
+ *
+ * The expressions come from a file nobody checked. Each begins with a callout, which PCRE2 makes at
+ * every place where it tries a match: there the cancel flag and the time are looked at. What one
+ * try may cost is bounded by PCRE2's own count.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "io/pretokenizer.h"
 
 #include "core/mem.h"
+#include "core/parallel.h"
 #include "io/tokenizer_parts.h"
 
 #include <pcre2.h>
 #include <string.h>
+#include <time.h>
 
-enum { STEPS_MAX = 8, PATTERN_BYTES_MAX = 10000, MATCH_LIMIT = 1000000 };
+enum { STEPS_MAX = 8, PATTERN_BYTES_MAX = 10000 };
+
+/*
+ * A try may take a million steps and four for each byte: `\s*[\r\n]` goes back over a run of spaces
+ * once. All tries together get a second and a microsecond for each byte, ten to a hundred times
+ * what GPT-2's expression needs, of this thread's time, so that a machine in use changes nothing.
+ */
+enum {
+  TRY_STEPS = 1000000,
+  TRY_STEPS_PER_BYTE = 4,
+  TRY_STEPS_MAX = 100000000,
+  SPLIT_NS = 1000000000,
+  SPLIT_NS_PER_BYTE = 1000,
+  TRIES_PER_LOOK = 32 /* at the clock */
+};
 
 /* The expressions of these files are Oniguruma's, where ^ and $ are those of lines. */
 static const uint32_t COMPILE_OPTIONS =
@@ -24,6 +44,7 @@ static const char GPT2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\
 
 struct vise_pretokenizer {
   pcre2_code *steps[STEPS_MAX]; /* owned */
+  char *patterns[STEPS_MAX];    /* owned; as the file has them */
   int n_steps;
   bool is_byte_level;
 };
@@ -81,7 +102,10 @@ add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err)
     return unsupported(err, "with a regular expression of more than 10000 bytes");
   }
   vise_text spelled = {0};
-  const vise_status st = spell_spaces(&spelled, pattern, bytes, err);
+  vise_status st = vise_text_append(&spelled, "(?C)", 4, err);
+  if (st == VISE_OK) {
+    st = spell_spaces(&spelled, pattern, bytes, err);
+  }
   if (st != VISE_OK) {
     vise_mem_free(spelled.data);
     return st;
@@ -99,8 +123,8 @@ add_step(vise_pretokenizer *p, const char *pattern, size_t bytes, vise_err *err)
   }
   /* Where the system forbids it the interpreter does the same, slower. */
   (void)pcre2_jit_compile(step, PCRE2_JIT_COMPLETE);
-  p->steps[p->n_steps++] = step;
-  return VISE_OK;
+  p->steps[p->n_steps] = step;
+  return vise_mem_strdup(&p->patterns[p->n_steps++], pattern, bytes, err);
 }
 
 static vise_status add_byte_level(vise_pretokenizer *p, const json_t *spec, vise_err *err) {
@@ -174,6 +198,7 @@ void vise_pretokenizer_free(vise_pretokenizer *p) {
   if (p != NULL) {
     for (int i = 0; i < p->n_steps; i++) {
       pcre2_code_free(p->steps[i]);
+      vise_mem_free(p->patterns[i]);
     }
     vise_mem_free(p);
   }
@@ -191,11 +216,41 @@ typedef struct splitting {
   pcre2_match_data *found[STEPS_MAX];
   vise_piece_fn *fn;
   void *arg;
+  int64_t deadline_ns;
+  unsigned tries;
 } splitting;
 
-static vise_status split_from(const splitting *s, int step, size_t at, size_t n, vise_err *err);
+static int64_t thread_time_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
-static vise_status hand_on(const splitting *s, int step, size_t begin, size_t end, vise_err *err) {
+/* PCRE2's callout: 0 goes on, a negative code ends the match with that code. */
+static int look_at_try(pcre2_callout_block *block, void *arg) {
+  (void)block;
+  splitting *s = arg;
+  const bool is_late = ++s->tries % TRIES_PER_LOOK == 0 && thread_time_ns() > s->deadline_ns;
+  return is_late || vise_cancelled() ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+/* Why step `step` gave up at byte `at` of the text. */
+static vise_status give_up(const splitting *s, int step, size_t at, int rc, vise_err *err) {
+  VISE_TRY(vise_cancel_check(err));
+  PCRE2_UCHAR reason[128] = "out of time";
+  if (rc != PCRE2_ERROR_CALLOUT) {
+    pcre2_get_error_message(rc, reason, sizeof reason);
+  }
+  return vise_fail(err, VISE_EFORMAT,
+                   "tokenizer.json: pre_tokenizer: regular expression '%.100s' gave up at byte %zu "
+                   "of the text (%s), expected one that goes over a text once; check that the file "
+                   "is the model's own",
+                   s->p->patterns[step], at, (const char *)reason);
+}
+
+static vise_status split_from(splitting *s, int step, size_t at, size_t n, vise_err *err);
+
+static vise_status hand_on(splitting *s, int step, size_t begin, size_t end, vise_err *err) {
   return begin < end ? split_from(s, step + 1, begin, end - begin, err) : VISE_OK;
 }
 
@@ -208,7 +263,7 @@ static size_t character_bytes(const char *s, size_t n) {
 }
 
 /* Cut [at, at + n) by step `step` and what follows it. */
-static vise_status split_from(const splitting *s, int step, size_t at, size_t n, vise_err *err) {
+static vise_status split_from(splitting *s, int step, size_t at, size_t n, vise_err *err) {
   if (step == s->p->n_steps) {
     return s->fn(s->arg, at, n, err);
   }
@@ -221,11 +276,7 @@ static vise_status split_from(const splitting *s, int step, size_t at, size_t n,
       break;
     }
     if (rc < 0) {
-      PCRE2_UCHAR reason[128];
-      pcre2_get_error_message(rc, reason, sizeof reason);
-      return vise_fail(err, VISE_EFORMAT,
-                       "encode: pre_tokenizer gave up at byte %zu of the text: %s", at + from,
-                       (const char *)reason);
+      return give_up(s, step, at + from, rc, err);
     }
     const PCRE2_SIZE *range = pcre2_get_ovector_pointer(s->found[step]);
     const size_t begin = range[0], end = range[1];
@@ -261,7 +312,11 @@ vise_status vise_pretokenizer_split(const vise_pretokenizer *p,
   vise_status st;
   if (is_whole) {
     pcre2_jit_stack_assign(s.context, NULL, stack);
-    pcre2_set_match_limit(s.context, MATCH_LIMIT);
+    const size_t most = (TRY_STEPS_MAX - TRY_STEPS) / TRY_STEPS_PER_BYTE;
+    const size_t counted = bytes < most ? bytes : most;
+    pcre2_set_match_limit(s.context, TRY_STEPS + TRY_STEPS_PER_BYTE * (uint32_t)counted);
+    pcre2_set_callout(s.context, look_at_try, &s);
+    s.deadline_ns = thread_time_ns() + SPLIT_NS + SPLIT_NS_PER_BYTE * (int64_t)bytes;
     st = split_from(&s, 0, 0, bytes, err);
   } else {
     st = vise_fail(err, VISE_ENOMEM, "out of memory splitting %zu bytes of text", bytes);

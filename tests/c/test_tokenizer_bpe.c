@@ -311,8 +311,9 @@ static void a_regular_expression_that_explodes_gives_up(void **state) {
   int32_t *ids;
   int64_t n;
   vise_err err;
-  const char *message = "encode: pre_tokenizer gave up at byte 0 of the text: match limit "
-                        "exceeded";
+  const char *message = "tokenizer.json: pre_tokenizer: regular expression '(a+a+)+[bx]' gave up "
+                        "at byte 0 of the text (match limit exceeded), expected one that goes over "
+                        "a text once; check that the file is the model's own";
 
   assert_int_equal(vise_tokenizer_encode(&ids, &n, t, text, strlen(text), false, &err),
                    VISE_EFORMAT);

@@ -13,6 +13,7 @@ local Process = {}
 ---@field env? table<string, string|false> changes to our environment; false removes
 ---@field input? string what it reads from standard input; nothing if absent
 ---@field capture? boolean its standard output is read by read_line, not shared with ours
+---@field seconds? integer at most until its captured output ends
 
 --- Start a program. Raises on unknown options.
 ---@param options vise.SpawnOptions
@@ -42,5 +43,9 @@ function Process:close() end
 
 --- This process is killed when the one that started it ends.
 function process.die_with_parent() end
+
+--- This process gets no more memory of its own than that beyond what it has now.
+---@param bytes integer
+function process.limit_memory(bytes) end
 
 return process

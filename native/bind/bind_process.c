@@ -56,7 +56,7 @@ static void push_changes(lua_State *L) {
 }
 
 static void check_keys(lua_State *L) {
-  static const char *const known[] = {"argv", "env", "input", "capture", NULL};
+  static const char *const known[] = {"argv", "env", "input", "capture", "seconds", NULL};
   for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     int i = 0;
@@ -64,13 +64,14 @@ static void check_keys(lua_State *L) {
       i++;
     }
     if (known[i] == NULL) {
-      luaL_error(L, "process: unknown option '%s' (known: argv, capture, env, input)", name);
+      luaL_error(L, "process: unknown option '%s' (known: argv, capture, env, input, seconds)",
+                 name);
     }
   }
 }
 
-/* process.spawn{argv = {...}, env = {NAME = value or false}, input = string, capture = boolean} ->
-   process */
+/* process.spawn{argv = {...}, env = {NAME = value or false}, input = string, capture = boolean,
+   seconds = integer} -> process */
 static int process_spawn(lua_State *L) {
   vise_process_options options = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -96,6 +97,15 @@ static int process_spawn(lua_State *L) {
     options.input = lua_tolstring(L, -1, &options.input_bytes);
   } else if (input_type != LUA_TNIL) {
     return luaL_error(L, "process: input is a %s, expected a string", luaL_typename(L, -1));
+  }
+  if (lua_getfield(L, 1, "seconds") != LUA_TNIL) {
+    int is_integer;
+    const lua_Integer seconds = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || seconds < 1 || seconds > 1000000) {
+      return luaL_error(L, "process: seconds is %s, expected an integer from 1 to 1000000",
+                        luaL_tolstring(L, -1, NULL));
+    }
+    options.seconds = (int)seconds;
   }
   vise_err err;
   vise_process **slot = lua_newuserdatauv(L, sizeof *slot, 0);
@@ -162,8 +172,21 @@ static int process_die_with_parent(lua_State *L) {
   return 0;
 }
 
+/* process.limit_memory(bytes): this process gets no more memory than that beyond what it has now */
+static int process_limit_memory(lua_State *L) {
+  const lua_Integer bytes = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, bytes > 0 && bytes < INT64_C(1) << 46, 1, "expected 1 to 2^46 bytes");
+  vise_err err;
+  if (vise_process_limit_memory((size_t)bytes, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"die_with_parent", process_die_with_parent},
+    {"limit_memory", process_limit_memory},
     {"spawn", process_spawn},
     {NULL, NULL},
 };

@@ -14,8 +14,10 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,11 +29,19 @@ enum { PIECE = 1 << 16, LINE_LIMIT = 64 << 20, POLL_MS = 50, TERM_MS = 2000 };
 struct vise_process {
   pid_t pid;
   int output; /* -1 when not captured */
+  int seconds;
+  int64_t deadline_ms; /* of its output; 0 for none */
   bool is_reaped;
   int code, signal_number;
   char *buffer; /* owned; bytes [begin, end) were read and not yet handed out */
   size_t begin, end, room;
 };
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static bool is_named(const char *entry, const char *name, size_t n) {
   return strncmp(entry, name, n) == 0 && (entry[n] == '=' || entry[n] == '\0');
@@ -150,6 +160,8 @@ vise_status vise_process_spawn(vise_process **out, const vise_process_options *o
     return vise_fail(err, VISE_EIO, "%s: cannot start: %s", o->argv[0], strerror(e));
   }
   p->output = ends[0];
+  p->seconds = o->seconds;
+  p->deadline_ms = o->seconds > 0 ? now_ms() + INT64_C(1000) * o->seconds : 0;
   *out = p;
   return VISE_OK;
 }
@@ -179,6 +191,9 @@ static vise_status read_more(vise_process *p, bool *is_end, vise_err *err) {
   VISE_TRY(make_room(p, err));
   for (;;) {
     VISE_TRY(vise_cancel_check(err));
+    if (p->deadline_ms > 0 && now_ms() > p->deadline_ms) {
+      return vise_fail(err, VISE_EIO, "the program has not ended after %d s", p->seconds);
+    }
     struct pollfd wait = {.fd = p->output, .events = POLLIN};
     const int ready = poll(&wait, 1, POLL_MS);
     if (ready == 0 || (ready < 0 && errno == EINTR)) {
@@ -227,12 +242,6 @@ void vise_process_kill(vise_process *p, int signal_number) {
   }
 }
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void sleep_ms(int ms) {
   const struct timespec t = {.tv_nsec = ms * 1000000L};
   nanosleep(&t, NULL);
@@ -268,6 +277,28 @@ vise_status vise_process_wait(vise_process *p, int *code_out, int *signal_out, v
     VISE_TRY(vise_cancel_check(err));
     sleep_ms(2);
   }
+}
+
+vise_status vise_process_limit_memory(size_t bytes, vise_err *err) {
+  /* The sixth number of statm is the pages of data and stack: more than RLIMIT_DATA counts. */
+  unsigned long long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "re");
+  const bool is_read = statm != NULL && fscanf(statm, "%*u %*u %*u %*u %*u %llu", &pages) == 1;
+  if (statm != NULL) {
+    fclose(statm);
+  }
+  struct rlimit limit;
+  if (!is_read || getrlimit(RLIMIT_DATA, &limit) != 0) {
+    return vise_fail(err, VISE_EIO, "cannot tell how much memory this process has");
+  }
+  const rlim_t wanted = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + bytes;
+  if (wanted < limit.rlim_cur) {
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_DATA, &limit) != 0) {
+      return vise_fail(err, VISE_EIO, "cannot limit memory: %s", strerror(errno));
+    }
+  }
+  return VISE_OK;
 }
 
 void vise_process_close(vise_process *p) {

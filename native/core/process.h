@@ -21,6 +21,7 @@ typedef struct vise_process_options {
   const char *input;       /* what it reads from standard input, or NULL for nothing */
   size_t input_bytes;
   bool is_captured; /* its standard output is read by read_line, not shared with ours */
+  int seconds; /* at most between the start and the end of its captured output; 0 for no limit */
 } vise_process_options;
 
 /* Errors: VISE_EIO naming the program; VISE_ENOMEM. */
@@ -31,8 +32,8 @@ vise_status vise_process_spawn(vise_process **out,
 /*
  * The next line it printed, without its end, borrowed until the next call; *out NULL when there are
  * no more. A last line without an end counts. A program that is not captured prints nothing here.
- * Errors: VISE_EIO; VISE_ENOMEM; VISE_EFORMAT, a line over 64 MiB; VISE_ECANCELLED (call again
- * once the flag is down).
+ * Errors: VISE_EIO, also when its seconds are over; VISE_ENOMEM; VISE_EFORMAT, a line over 64 MiB;
+ * VISE_ECANCELLED (call again once the flag is down).
  */
 vise_status vise_process_read_line(vise_process *p,
                                    const char **out,
@@ -48,6 +49,12 @@ void vise_process_kill(vise_process *p, int signal_number);
  */
 vise_status
 vise_process_wait(vise_process *p, int *code_out, int *signal_out, vise_err *err) VISE_MUST_USE;
+
+/*
+ * This process gets no more writable memory than `bytes` beyond what it has now.
+ * Errors: VISE_EIO where the system does not say what it has, or refuses.
+ */
+vise_status vise_process_limit_memory(size_t bytes, vise_err *err) VISE_MUST_USE;
 
 /* Ask it to end (SIGTERM), after two seconds make it (SIGKILL), free. Accepts NULL. */
 void vise_process_close(vise_process *p);

@@ -82,6 +82,14 @@ function TestProcess:test_cancel_interrupts_reading_and_waiting()
   lu.assertEquals(wait, { nil, "interrupted", "cancelled" })
 end
 
+function TestProcess:test_output_that_does_not_end_in_time_is_given_up()
+  local argv = { "sh", "-c", "echo one; exec sleep 60" }
+  local p <close> = assert(process.spawn({ argv = argv, capture = true, seconds = 1 }))
+
+  lu.assertEquals(p:read_line(), "one")
+  lu.assertEquals({ p:read_line() }, { nil, "the program has not ended after 1 s", "io" })
+end
+
 function TestProcess:test_a_program_that_is_not_there_is_named()
   lu.assertEquals({ process.spawn({ argv = { "/no/such/program" } }) },
     { nil, "/no/such/program: cannot start: No such file or directory", "io" })
@@ -96,6 +104,7 @@ function TestProcess:test_wrong_options_are_raised()
     { { argv = { "a" }, envv = {} }, "process: unknown option 'envv'" },
     { { argv = { "a" }, env = { A = true } }, "process: env holds A = true" },
     { { argv = { "a" }, env = { ["A=B"] = "" } }, "process: env holds A=B = " },
+    { { argv = { "a" }, seconds = 0.5 }, "process: seconds is 0.5, expected an integer from 1" },
     { { argv = { "a" }, input = 3 }, "process: input is a number, expected a string" },
   }
   for _, case in ipairs(cases) do

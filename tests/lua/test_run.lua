@@ -70,6 +70,28 @@ return vise.recipe { claims = { kl = claim }, run = function() end }]]))
   lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
 end
 
+function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()
+  local usual, begin = run.describe_seconds, native.core.clock()
+  run.describe_seconds = 1
+  local description, message = run.describe(recipe(
+    'local n = 40\nlocal _ = ("a"):rep(n):find(("a-"):rep(n) .. "b")\n' .. EMPTY))
+  run.describe_seconds = usual
+
+  lu.assertNil(description)
+  lu.assertEquals(message, "r.lua: loading it: the program has not ended after 1 s")
+  lu.assertTrue(native.core.clock() - begin < 2.5)
+end
+
+function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()
+  for _, bomb in ipairs({ 'local s = ("x"):rep(1 << 30)', "local t = {} "
+    .. 'while true do t[#t + 1] = ("y"):rep(1 << 20) .. #t end' }) do
+    local _, message = run.describe(recipe(bomb .. "\n" .. EMPTY))
+
+    lu.assertEquals(message, "r.lua: not enough memory to load it in 512 MiB, expected a file "
+      .. "that only declares")
+  end
+end
+
 TestResolve = {}
 
 TestResolve.rows = {

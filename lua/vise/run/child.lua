@@ -32,9 +32,28 @@ end
 
 H.actions = {}
 H.describe_seconds = 2
+H.describe_bytes = 512 << 20
 
 function H.actions.describe(request)
   H.limit_time(request.path)
+  assert(native.process.limit_memory(H.describe_bytes))
+  local ok, description, message, code = pcall(H.description, request)
+  debug.sethook()
+  if not ok then
+    description, message, code = nil, description, "format"
+  end
+  if message == "not enough memory" then -- Lua's own words, which no handler of ours sees
+    message = "%s: not enough memory to load it in %d MiB, expected a file that only declares"
+    message = message:format(request.path, H.describe_bytes >> 20)
+  end
+  if description == nil then
+    return nil, message, code
+  end
+  return H.emit(description)
+end
+
+--- The event that describes a recipe; may call the recipe's functions.
+function H.description(request)
   local made, message, code = recipe.load(request.text, request.path)
   if made == nil then
     return nil, message, code
@@ -43,14 +62,12 @@ function H.actions.describe(request)
   for name, value in check.sorted_pairs(H.thaw(made.params)) do
     rows[#rows + 1] = param.row(value, name)
   end
-  local claims = H.thaw(made.claims) -- may call the recipe's functions, so the clock still runs
-  debug.sethook()
-  return H.emit({
+  return {
     event = "description",
     about = made.about,
     params = native.json.array(rows),
-    claims = claims,
-  })
+    claims = H.thaw(made.claims),
+  }
 end
 
 function H.actions.run(request)

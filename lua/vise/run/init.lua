@@ -44,6 +44,10 @@ function M.read(path)
   return { name = path:match("([^/]+)$"):gsub("%.lua$", ""), path = path, text = text }
 end
 
+--- How long a recipe may take to say what it is. The child gives up by itself sooner, unless it
+--- is in one long call of a C function.
+M.describe_seconds = 10
+
 --- What a recipe says of itself, learned in a process that has no file.
 ---@param recipe {path: string, text: string}
 ---@return {about: string, params: vise.OptionRow[], claims: table}|nil
@@ -56,8 +60,9 @@ function M.describe(recipe)
     if event.event == "description" then
       description = event
     end
-  end)
+  end, M.describe_seconds)
   if not ok then
+    message = code == "io" and recipe.path .. ": loading it: " .. message or message
     return nil, message, code
   end
   return description
@@ -246,12 +251,13 @@ function H.fill(path, run, request)
 end
 
 --- Start a child with a request on its standard input and hand its events on; true or nil, message,
---- code. The child is gone when this returns or raises.
-function H.child(request, on_event)
+--- code. The child is gone when this returns or raises; `seconds`: what it may take.
+function H.child(request, on_event, seconds)
   local process <close>, message, code = native.process.spawn({
     argv = H.child_argv(),
     input = native.json.encode(request),
     capture = true,
+    seconds = seconds,
   })
   if process == nil then
     return nil, message, code
@@ -272,6 +278,7 @@ function H.child(request, on_event)
     end
   end
   if message then
+    process:kill(code == "cancelled" and 15 or 9)
     return nil, message, code
   elseif failure then
     return nil, failure.message, failure.code

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of weights: what holds for every row of weights.def, and the kind `dense`. */
 #include "core/parallel.h"
-#include "method/method.h"
 #include "support/weights.h"
 #include "weight/quant.h"
 
@@ -25,11 +24,10 @@ static vise_weight *sample(const char *kind, int64_t m, int64_t k) {
     return dense_of(VISE_DTYPE_BF16, m, k);
   }
   if (strcmp(kind, "quant") == 0) {
-    double values[VISE_PARAM_MAX];
+    vise_format_spec s = {.format = vise_format_find("int")};
+    vise_param_defaults(s.format->params, s.values);
     vise_weight *w = dense_f32(m, k, gaussian), *q;
-    const vise_method *rtn = vise_method_find("rtn");
-    vise_param_defaults(rtn->params, values);
-    TRY_OK(rtn->run(&q, &(const vise_method_input){.w = w, .values = values}, &test_err));
+    TRY_OK(vise_weight_quantize(&q, w, &s, NULL, &test_err));
     vise_weight_release(w);
     return q;
   }

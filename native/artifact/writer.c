@@ -15,6 +15,7 @@
 #include "core/mem.h"
 #include "core/parallel.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { SLOTS_PER_THREAD = 4, SLOTS_MIN = 8, SLOTS_MAX = 128 };
@@ -72,19 +73,42 @@ static void write_frame(vise_artifact_writer *w, slot *s) {
   }
 }
 
-/* Task 3i codes frames 2i and 2i + 1 of the current batch, tasks 3i + 1 and 3i + 2 write those frames
-   of the one before: writes to one file wait for each other, so they are spread among the tasks
-   that need no file. */
-static void run_task(void *arg, int64_t begin, int64_t end, int worker) {
-  vise_artifact_writer *w = arg;
-  batch *coded = &w->batches[w->current], *written = &w->batches[1 - w->current];
-  for (int64_t task = begin; task < end; task++) {
-    const int first = (int)(task / 3 * 2), i = first + (int)(task % 3) - 1;
-    if (task % 3 == 0 && first < coded->count) {
-      code_frames(w, &coded->slots[first], coded->count - first < 2 ? 1 : 2, worker);
-    } else if (task % 3 != 0 && i < written->count) {
-      write_frame(w, &written->slots[i]);
-    }
+/* What the threads that run a batch share. */
+typedef struct sharing {
+  vise_artifact_writer *w;
+  batch *coded, *written;
+  atomic_int next_coded, next_written;
+  atomic_flag is_writing; /* by one thread at a time: others would only wait for the file */
+} sharing;
+
+static bool write_next(sharing *a) {
+  if (atomic_load(&a->next_written) >= a->written->count ||
+      atomic_flag_test_and_set_explicit(&a->is_writing, memory_order_acquire)) {
+    return false;
+  }
+  const int i = atomic_fetch_add(&a->next_written, 1);
+  if (i < a->written->count) {
+    write_frame(a->w, &a->written->slots[i]);
+  }
+  atomic_flag_clear_explicit(&a->is_writing, memory_order_release);
+  return true;
+}
+
+static bool code_next(sharing *a, int worker) {
+  const int i = atomic_fetch_add(&a->next_coded, 2);
+  if (i >= a->coded->count) {
+    return false;
+  }
+  code_frames(a->w, &a->coded->slots[i], a->coded->count - i < 2 ? 1 : 2, worker);
+  return true;
+}
+
+/* Whoever finds the file free writes; the others code. A thread that finds neither to do is done:
+   what is left is in the hands of the one that writes. */
+static void run_thread(void *arg, int64_t begin, int64_t end, int worker) {
+  (void)begin;
+  (void)end;
+  while (!vise_cancelled() && (write_next(arg) || code_next(arg, worker))) {
   }
 }
 
@@ -197,8 +221,9 @@ static vise_status need_coders(vise_artifact_writer *w, vise_err *err) {
 vise_status vise_writer_run_batch(vise_artifact_writer *w, vise_err *err) {
   VISE_TRY(need_coders(w, err));
   batch *coded = &w->batches[w->current], *written = &w->batches[1 - w->current];
-  const int n = coded->count > written->count ? coded->count : written->count;
-  VISE_TRY(vise_parallel_for((n + 1) / 2 * 3, 1, run_task, w, err));
+  sharing a = {.w = w, .coded = coded, .written = written, .is_writing = ATOMIC_FLAG_INIT};
+  VISE_TRY(vise_parallel_for(vise_threads(), 1, run_thread, &a, err));
+  VISE_TRY(vise_cancel_check(err)); /* some frames were left */
   VISE_TRY(first_failure(written, err));
   VISE_TRY(first_failure(coded, err));
   clear_batch(written);
@@ -249,9 +274,10 @@ void vise_artifact_writer_abort(vise_artifact_writer *w) {
     vise_frame_coder_free(w->coders[i]);
   }
   vise_mem_free(w->coders);
-  vise_buffer *const buffers[] = {&w->part.leaves, &w->part.stored,  &w->part.checks,
-                                  &w->parts,       &w->objects,      &w->names,
-                                  &w->layout,      &w->descriptions, &w->numbers};
+  vise_buffer *const buffers[] = {
+      &w->part.leaves, &w->part.stored, &w->part.checks,  &w->parts,   &w->objects,
+      &w->names,       &w->layout,      &w->descriptions, &w->numbers, &w->encoded,
+      &w->gaps,        &w->drafts,      &w->texts};
   for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
     vise_buffer_free(buffers[i]);
   }

@@ -58,7 +58,8 @@ struct vise_artifact_writer {
   uint32_t n_parts, n_objects, n_names;
   vise_digest_map part_map, object_map, name_map;
   vise_buffer parts, objects, names, layout, descriptions;
-  vise_buffer numbers; /* u32: the parts of the object being added */
+  vise_buffer numbers; /* u32: of the part that each use is of, in the order of the uses */
+  vise_buffer encoded, gaps, drafts, texts; /* objects waiting for the numbers, writer_index.c */
 };
 
 /* Cut `t` into frames; its number comes to the end of `numbers` once they have been run. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects are encoded once the numbers of their parts are known, and found again by the digest of
- * their encoding: equal weights are one, whoever made them. Contents, manifest, record, layout and
+ * Objects are encoded with gaps where the numbers of their parts go, which are known when all frames
+ * have been coded; then they are found again by the digest of their encoding: equal weights are
+ * one, whoever made them. Contents, manifest, record, layout and
  * trailer are written when all else is.
  */
 #include "artifact/writer.h"
@@ -13,19 +14,21 @@
 
 /* ---- objects ---- */
 
-static vise_status encode_array(vise_artifact_writer *w,
-                                vise_buffer *out,
-                                const vise_tensor *t,
-                                uint32_t *next,
-                                vise_err *err) {
+typedef struct draft {
+  size_t begin; /* in `encoded` */
+  size_t text;  /* in `texts`: its name and its description, each with a NUL */
+} draft;
+
+static vise_status encode_array(vise_artifact_writer *w, const vise_tensor *t, vise_err *err) {
+  vise_buffer *out = &w->encoded;
   const int rank = vise_tensor_rank(t);
   VISE_TRY(vise_buffer_add_u8(out, vise_container_dtype_code(vise_tensor_dtype(t)), err));
   VISE_TRY(vise_buffer_add_u8(out, (uint8_t)rank, err));
   for (int i = 0; i < rank; i++) {
     VISE_TRY(vise_buffer_add_u64(out, (uint64_t)vise_tensor_dim(t, i), err));
   }
-  const uint32_t *numbers = w->numbers.data; /* little-endian, as they go out again */
-  return vise_buffer_add(out, &numbers[(*next)++], sizeof *numbers, err);
+  VISE_TRY(vise_buffer_add_u64(&w->gaps, out->bytes, err));
+  return vise_buffer_add_u32(out, 0, err);
 }
 
 static vise_status encode_attribute(vise_buffer *out, const vise_attribute *a, vise_err *err) {
@@ -42,8 +45,8 @@ static vise_status encode_attribute(vise_buffer *out, const vise_attribute *a, v
   return vise_buffer_add_text(out, a->text, err);
 }
 
-static vise_status encode_tree(
-    vise_artifact_writer *w, vise_buffer *out, const vise_tree *t, uint32_t *next, vise_err *err) {
+static vise_status encode_tree(vise_artifact_writer *w, const vise_tree *t, vise_err *err) {
+  vise_buffer *out = &w->encoded;
   VISE_TRY(vise_buffer_add_text(out, t->kind, err));
   VISE_TRY(vise_buffer_add_u64(out, (uint64_t)t->m, err));
   VISE_TRY(vise_buffer_add_u64(out, (uint64_t)t->k, err));
@@ -54,11 +57,11 @@ static vise_status encode_tree(
   VISE_TRY(vise_buffer_add_u8(out, (uint8_t)t->n_parts, err));
   for (int i = 0; i < t->n_parts; i++) {
     VISE_TRY(vise_buffer_add_text(out, t->parts[i].name, err));
-    VISE_TRY(encode_array(w, out, t->parts[i].tensor, next, err));
+    VISE_TRY(encode_array(w, t->parts[i].tensor, err));
   }
   VISE_TRY(vise_buffer_add_u8(out, (uint8_t)t->n_children, err));
   for (int i = 0; i < t->n_children; i++) {
-    VISE_TRY(encode_tree(w, out, t->children[i], next, err));
+    VISE_TRY(encode_tree(w, t->children[i], err));
   }
   return VISE_OK;
 }
@@ -103,22 +106,46 @@ static vise_status check_tree(const vise_tree *t, int depth, int *n_nodes, vise_
   return VISE_OK;
 }
 
-/* The object in `encoded` gets a number: that of an equal one if there is one. */
+/* The encoded object gets a number: that of an equal one if there is one. */
 static vise_status intern_object(vise_artifact_writer *w,
                                  uint32_t *out,
-                                 const vise_buffer *encoded,
+                                 const uint8_t *encoded,
+                                 size_t bytes,
                                  const char *description,
                                  vise_err *err) {
   uint8_t digest[VISE_SHA256_BYTES];
-  vise_sha256(digest, encoded->data, encoded->bytes);
+  vise_sha256(digest, encoded, bytes);
   int64_t number;
   VISE_TRY(vise_digest_map_intern(&number, &w->object_map, digest, w->n_objects, err));
   if (number == w->n_objects) {
-    VISE_TRY(vise_buffer_add(&w->objects, encoded->data, encoded->bytes, err));
+    VISE_TRY(vise_buffer_add(&w->objects, encoded, bytes, err));
     VISE_TRY(vise_buffer_add_text(&w->descriptions, description, err));
     w->n_objects++;
   }
   *out = (uint32_t)number;
+  return VISE_OK;
+}
+
+/* All frames have been coded: fill the gaps, number the objects, name them. */
+static vise_status finish_objects(vise_artifact_writer *w, vise_err *err) {
+  uint8_t *encoded = w->encoded.data;
+  const uint64_t *gaps = w->gaps.data;
+  const uint32_t *numbers = w->numbers.data;
+  for (size_t i = 0; i < w->gaps.bytes / sizeof *gaps; i++) {
+    memcpy(encoded + gaps[i], &numbers[i], sizeof *numbers); /* little-endian both */
+  }
+  const draft *drafts = w->drafts.data;
+  const size_t n = w->drafts.bytes / sizeof *drafts;
+  for (size_t i = 0; i < n; i++) {
+    const char *name = (const char *)w->texts.data + drafts[i].text;
+    const size_t end = i + 1 < n ? drafts[i + 1].begin : w->encoded.bytes;
+    uint32_t number;
+    VISE_TRY(intern_object(w, &number, encoded + drafts[i].begin, end - drafts[i].begin,
+                           name + strlen(name) + 1, err));
+    VISE_TRY(vise_buffer_add_text(&w->names, name, err));
+    VISE_TRY(vise_buffer_add_u32(&w->names, number, err));
+  }
+  w->n_names = (uint32_t)n;
   return VISE_OK;
 }
 
@@ -148,21 +175,16 @@ static vise_status add_object(vise_artifact_writer *w,
                               const vise_tree *tree,
                               vise_tensor *t,
                               const char *description,
-                              vise_buffer *encoded,
                               vise_err *err) {
-  w->numbers.bytes = 0;
-  VISE_TRY(tree != NULL ? add_tree_parts(w, tree, err) : vise_writer_add_part(w, t, err));
-  VISE_TRY(vise_writer_run_batch(w, err)); /* so that the numbers of all parts are known */
-  uint32_t next = 0, number = 0;
+  VISE_TRY(vise_cancel_check(err)); /* small ones wait for others before they are coded */
+  const draft d = {.begin = w->encoded.bytes, .text = w->texts.bytes};
+  VISE_TRY(vise_buffer_add(&w->drafts, &d, sizeof d, err));
+  VISE_TRY(vise_buffer_add(&w->texts, name, strlen(name) + 1, err));
+  VISE_TRY(vise_buffer_add(&w->texts, description, strlen(description) + 1, err));
   VISE_TRY(
-      vise_buffer_add_u8(encoded, tree != NULL ? VISE_OBJECT_WEIGHT : VISE_OBJECT_TENSOR, err));
-  VISE_TRY(tree != NULL ? encode_tree(w, encoded, tree, &next, err)
-                        : encode_array(w, encoded, t, &next, err));
-  VISE_TRY(intern_object(w, &number, encoded, description, err));
-  VISE_TRY(vise_buffer_add_text(&w->names, name, err));
-  VISE_TRY(vise_buffer_add_u32(&w->names, number, err));
-  w->n_names++;
-  return VISE_OK;
+      vise_buffer_add_u8(&w->encoded, tree != NULL ? VISE_OBJECT_WEIGHT : VISE_OBJECT_TENSOR, err));
+  VISE_TRY(tree != NULL ? encode_tree(w, tree, err) : encode_array(w, t, err));
+  return tree != NULL ? add_tree_parts(w, tree, err) : vise_writer_add_part(w, t, err);
 }
 
 static vise_status add(vise_artifact_writer *w,
@@ -171,15 +193,13 @@ static vise_status add(vise_artifact_writer *w,
                        vise_tensor *t,
                        const char *description,
                        vise_err *err) {
-  vise_buffer encoded = {0};
   vise_status st = intern_name(w, name, err);
   if (st == VISE_EARG) {
     return st;
   }
   if (st == VISE_OK) {
-    st = add_object(w, name, tree, t, description, &encoded, err);
+    st = add_object(w, name, tree, t, description, err);
   }
-  vise_buffer_free(&encoded);
   w->is_broken = st != VISE_OK;
   return st;
 }
@@ -305,7 +325,9 @@ static vise_status write_all(vise_artifact_writer *w,
   if (record[0] != '\0') {
     VISE_TRY(check_json("record", record, err));
   }
-  VISE_TRY(vise_writer_run_batch(w, err)); /* writes what is left */
+  VISE_TRY(vise_writer_run_batch(w, err)); /* codes what is left */
+  VISE_TRY(vise_writer_run_batch(w, err)); /* and writes it */
+  VISE_TRY(finish_objects(w, err));
   VISE_TRY(encode_tail(w, tail, seal, manifest, record, err));
   VISE_TRY(vise_file_writer_write_at(w->file, 0, header, sizeof header, err));
   VISE_TRY(vise_file_writer_write_at(w->file, w->end, tail->data, tail->bytes, err));

@@ -202,7 +202,7 @@ static vise_status quant_load(vise_weight **out, const vise_tree *t, vise_err *e
 
 /* ---- quantize ---- */
 
-enum { CHUNK_WEIGHTS = 1 << 18, STAGE_BYTES = 1 << 17 };
+enum { CHUNK_WEIGHTS = 1 << 16, STAGE_BYTES = 1 << 17 };
 
 typedef struct job {
   const vise_weight *w;

@@ -204,6 +204,8 @@ function H.result(model, plan, tally, against)
   if against then
     measured.kl, measured.kl_se = statistics.mean(tally.kl, plan.counts)
     measured.kl_median, measured.kl_p99 = statistics.quantiles(tally.kl, { 0.5, 0.99 })
+    measured.kl_median_se = statistics.quantile_error(tally.kl, plan.counts, 0.5)
+    measured.kl_p99_se = statistics.quantile_error(tally.kl, plan.counts, 0.99)
     measured.top1, measured.top1_se = statistics.mean(tally.agree, plan.counts)
     measured.nll_delta, measured.nll_delta_se =
       statistics.difference(tally.nll, tally.base, plan.counts)

@@ -65,4 +65,24 @@ function M.quantiles(values, levels)
   return table.unpack(found)
 end
 
+--- Clustered standard error of a quantile, after Woodruff (1952): the quantiles one standard error of
+--- the share of values below it to either side, and half the distance between them.
+---@param values number[] cluster after cluster
+---@param counts integer[] as for mean
+---@param level number in [0, 1]
+---@return number se NaN for a single cluster
+function M.quantile_error(values, counts, level)
+  local quantile = M.quantiles(values, { level })
+  local is_below = {}
+  for i, value in ipairs(values) do
+    is_below[i] = value <= quantile and 1 or 0
+  end
+  local _, se = M.mean(is_below, counts)
+  if se ~= se then
+    return se
+  end
+  local low, high = M.quantiles(values, { math.max(0, level - se), math.min(1, level + se) })
+  return (high - low) / 2
+end
+
 return M

@@ -40,6 +40,7 @@ function Writer:abort() end
 ---@field packed integer bytes
 ---@field coded integer bytes in the file; 0 where another part with equal bytes came first
 ---@field coder "raw"|"zstd"|"planes+zstd"
+---@field entropy? integer bytes that an ideal coder of single bytes would take; 0 where coded is
 
 ---@class vise.ArtifactRow
 ---@field name string
@@ -47,6 +48,7 @@ function Writer:abort() end
 ---@field description string "int4/g64", "f32"
 ---@field packed integer bytes of its parts
 ---@field coded integer bytes of their frames in the file
+---@field entropy? integer sum over its parts, once it has been measured
 ---@field parts? vise.ArtifactPart[] nil with `same_as`
 ---@field same_as? string the first name of the same weight or tensor, whose row has the bytes
 
@@ -98,6 +100,13 @@ function Artifact:ledger() end
 ---@return string? message naming the first place that is wrong
 ---@return string? code "format" or "cancelled"
 function Artifact:verify() end
+
+--- The same, and measure the order-0 entropy of the bytes of every part: rows and parts of the
+--- ledger then have `entropy`.
+---@return true|nil ok
+---@return string? message naming the first place that is wrong
+---@return string? code "format" or "cancelled"
+function Artifact:measure_entropy() end
 
 --- Let go now. Safe to call twice.
 function Artifact:close() end

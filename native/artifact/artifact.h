@@ -132,11 +132,13 @@ const char *vise_artifact_record(const vise_artifact *a, size_t *bytes_out); /* 
 typedef struct vise_artifact_entry {
   const char *name;
   bool is_weight;
-  const char *kind;        /* of the weight; "" for a tensor */
-  const char *description; /* "int4/g64", "f32" */
-  const char *same_as;     /* the first name of the same weight or tensor; NULL if this is it */
-  uint64_t packed_bytes;   /* of all parts */
-  uint64_t coded_bytes;    /* of the frames that this entry is the first to use; 0 if `same_as` */
+  const char *kind; /* of the weight; "" for a tensor */
+  /* "int4/g64", "f32"; the kind alone where it is unknown or refuses the tree. */
+  char description[VISE_WEIGHT_DESCRIPTION];
+  const char *same_as;   /* the first name of the same weight or tensor; NULL if this is it */
+  uint64_t packed_bytes; /* of all parts */
+  uint64_t coded_bytes;  /* of the frames that this entry is the first to use; 0 if `same_as` */
+  int64_t entropy_bytes; /* as coded_bytes, but of the content; -1 until they have been measured */
 } vise_artifact_entry;
 
 int64_t vise_artifact_count(const vise_artifact *a);
@@ -152,8 +154,9 @@ typedef struct vise_artifact_part {
   int rank;
   const int64_t *shape;
   uint64_t packed_bytes, coded_bytes;
-  const char *coder; /* "raw", "zstd", "planes+zstd" */
-  bool is_first;     /* its frames are counted here */
+  const char *coder;     /* "raw", "zstd", "planes+zstd" */
+  bool is_first;         /* its frames are counted here */
+  int64_t entropy_bytes; /* -1 unless vise_artifact_measure_entropy() has been called */
 } vise_artifact_part;
 
 typedef void vise_artifact_part_fn(void *arg, const vise_artifact_part *part);
@@ -182,5 +185,8 @@ vise_artifact_tree(vise_tree **out, vise_artifact *a, int64_t i, vise_err *err) 
 /* Check every frame and all padding. Errors: VISE_EFORMAT naming the first; VISE_ENOMEM;
    VISE_ECANCELLED. */
 vise_status vise_artifact_verify(vise_artifact *a, vise_err *err) VISE_MUST_USE;
+
+/* The same, and measure the order-0 entropy of the bytes of each part. */
+vise_status vise_artifact_measure_entropy(vise_artifact *a, vise_err *err) VISE_MUST_USE;
 
 #endif

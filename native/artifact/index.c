@@ -378,14 +378,9 @@ static vise_status parse_layout(vise_artifact *a, vise_err *err) {
                      "layout: parts end at byte %" PRIu64 ", contents begin at %" PRIu64, end,
                      a->tail_begin);
   }
-  void *memory;
-  VISE_TRY(vise_mem_alloc(&memory, (size_t)(c.end - c.at) + VISE_NAME_MAX + 1, err));
-  a->descriptions = memory;
-  char *text = a->descriptions;
+  char description[VISE_NAME_MAX + 1]; /* only checked: whoever shows one asks the kind for it */
   for (int64_t i = 0; i < a->n_objects && !c.is_bad; i++) {
-    vise_cursor_text(&c, text, VISE_NAME_MAX + 1);
-    a->objects[i].description = text;
-    text += strlen(text) + 1;
+    vise_cursor_text(&c, description, sizeof description);
   }
   if (c.is_bad || c.at != c.end) {
     return vise_fail(err, VISE_EFORMAT, "layout: descriptions are malformed");
@@ -410,5 +405,4 @@ void vise_index_free(vise_artifact *a) {
   vise_mem_free(a->names);
   vise_mem_free(a->by_name);
   vise_mem_free(a->names_text);
-  vise_mem_free(a->descriptions);
 }

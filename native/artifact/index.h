@@ -25,15 +25,15 @@ typedef struct vise_index_part {
   int width;             /* of its planes, 0 for none */
   int64_t first_use;     /* counting all uses in the order of objects; -1 until found */
   int64_t first_object;
-  bool is_verified; /* of coder raw, once its frames have been checked */
+  uint64_t entropy_bytes; /* once they have been measured */
+  bool is_verified;       /* of coder raw, once its frames have been checked */
 } vise_index_part;
 
 typedef struct vise_index_object {
   const uint8_t *at; /* borrowed: its encoding, after the type */
   bool is_weight;
   char kind[VISE_TREE_NAME];
-  const char *description; /* borrowed from `descriptions` */
-  int64_t first_use;       /* of parts, as above, before this object */
+  int64_t first_use; /* of parts, as above, before this object */
   int64_t first_name;
   int64_t n_names;
   vise_weight *weight; /* retained once opened, when it has several names */
@@ -57,7 +57,8 @@ struct vise_artifact {
   vise_index_object *objects;      /* owned */
   vise_index_name *names;          /* owned, in the order of the file */
   const vise_index_name **by_name; /* owned, sorted by text */
-  char *names_text, *descriptions; /* owned */
+  char *names_text;                /* owned */
+  bool has_entropy;                /* of its parts */
 };
 
 /* Parse and check the index of `a`, of which path, storage, data and file_bytes are set.

@@ -7,6 +7,7 @@
  * by frame takes no more memory than what is kept of it.
  */
 #include "artifact/artifact.h"
+#include "artifact/entropy.h"
 #include "artifact/frame.h"
 #include "artifact/index.h"
 #include "artifact/xxh64.h"
@@ -34,7 +35,8 @@ typedef struct job_list {
   vise_frame_coder **coders; /* owned, one per thread */
   uint8_t **scratch;         /* owned: a frame per thread, for content that is not wanted */
   int n_threads;
-  bool is_verifying; /* nothing of what is looked at is used afterwards */
+  bool is_verifying;        /* nothing of what is looked at is used afterwards */
+  vise_byte_counts *counts; /* NULL, or of each part of the artifact */
 } job_list;
 
 static int64_t count_jobs(const job_list *l) {
@@ -85,7 +87,9 @@ check_content(const job *j, const uint8_t *content, size_t bytes, vise_err *err)
   return VISE_OK;
 }
 
-static vise_status run_job(const vise_artifact *a,
+/* `*content_out` is valid until the next job of this worker. */
+static vise_status run_job(const uint8_t **content_out,
+                           const vise_artifact *a,
                            const job *j,
                            vise_frame_coder *coder,
                            uint8_t *scratch,
@@ -97,6 +101,7 @@ static vise_status run_job(const vise_artifact *a,
   const size_t bytes = vise_container_frame_bytes(p->bytes, j->frame);
   const uint8_t *stored = a->data + j->offset;
   if (j->stored_bytes == bytes) {
+    *content_out = stored;
     VISE_TRY(check_content(j, stored, bytes, err));
     if (j->out != NULL) {
       memcpy(j->out, stored, bytes);
@@ -109,6 +114,7 @@ static vise_status run_job(const vise_artifact *a,
     return vise_fail(err, VISE_EFORMAT, "does not match its checksum");
   }
   uint8_t *out = j->out != NULL ? j->out : scratch;
+  *content_out = out;
   VISE_TRY(vise_frame_decode(coder, out, bytes, stored, j->stored_bytes, p->width, err));
   return check_content(j, out, bytes, err);
 }
@@ -117,7 +123,13 @@ static void run_jobs_chunk(void *arg, int64_t begin, int64_t end, int worker) {
   job_list *l = arg;
   job *jobs = l->jobs.data;
   for (int64_t i = begin; i < end; i++) {
-    jobs[i].status = run_job(l->a, &jobs[i], l->coders[worker], l->scratch[worker], NULL);
+    const vise_index_part *p = jobs[i].part;
+    const uint8_t *content;
+    jobs[i].status = run_job(&content, l->a, &jobs[i], l->coders[worker], l->scratch[worker], NULL);
+    if (jobs[i].status == VISE_OK && l->counts != NULL) {
+      vise_byte_counts_add(&l->counts[p - l->a->parts], content,
+                           vise_container_frame_bytes(p->bytes, jobs[i].frame));
+    }
     if (vise_storage_is_mapped(l->a->storage) && (l->is_verifying || jobs[i].out != NULL)) {
       vise_file_drop_pages(l->a->data + jobs[i].offset, jobs[i].stored_bytes);
     }
@@ -199,7 +211,8 @@ static vise_status run_jobs(job_list *l, vise_err *err) {
   for (int64_t i = 0; i < count_jobs(l); i++) {
     if (jobs[i].status != VISE_OK) {
       vise_err inner; /* once more, for the words */
-      const vise_status st = run_job(l->a, &jobs[i], l->coders[0], l->scratch[0], &inner);
+      const uint8_t *content;
+      const vise_status st = run_job(&content, l->a, &jobs[i], l->coders[0], l->scratch[0], &inner);
       if (st == VISE_OK || st == VISE_ENOMEM) {
         return vise_fail(err, VISE_ENOMEM, "out of memory reading %s", l->a->path);
       }
@@ -237,15 +250,10 @@ vise_artifact_create(vise_artifact **out, vise_storage *storage, const char *pat
 
 vise_status vise_artifact_open(vise_artifact **out, const char *path, vise_err *err) {
   *out = NULL;
-  vise_file_map *map;
-  VISE_TRY(vise_file_map_open(&map, path, err));
   vise_storage *storage;
-  vise_status st = vise_storage_map(&storage, map, 0, vise_file_map_bytes(map), err);
-  vise_file_map_release(map);
-  if (st == VISE_OK) {
-    st = vise_artifact_create(out, storage, path, err);
-    vise_storage_release(storage);
-  }
+  VISE_TRY(vise_storage_open(&storage, path, err));
+  const vise_status st = vise_artifact_create(out, storage, path, err);
+  vise_storage_release(storage);
   return st;
 }
 
@@ -369,8 +377,9 @@ vise_status vise_artifact_tensor(vise_tensor **out, vise_artifact *a, int64_t i,
   return VISE_OK;
 }
 
-vise_status vise_artifact_verify(vise_artifact *a, vise_err *err) {
-  job_list l = {.a = a, .is_verifying = true};
+/* Check every frame; with `counts`, of each part, count its bytes. */
+static vise_status check_all(vise_artifact *a, vise_byte_counts *counts, vise_err *err) {
+  job_list l = {.a = a, .is_verifying = true, .counts = counts};
   vise_status st = VISE_OK;
   for (int64_t i = 0; i < a->n_parts && st == VISE_OK; i++) {
     st = add_jobs(&l, &a->parts[i], NULL, err);
@@ -385,107 +394,20 @@ vise_status vise_artifact_verify(vise_artifact *a, vise_err *err) {
   return st;
 }
 
-/* ---- what is in it ---- */
-
-const char *vise_artifact_path(const vise_artifact *a) {
-  return a->path;
+vise_status vise_artifact_verify(vise_artifact *a, vise_err *err) {
+  return check_all(a, NULL, err);
 }
 
-uint64_t vise_artifact_bytes(const vise_artifact *a) {
-  return a->file_bytes;
-}
-
-const uint8_t *vise_artifact_hash(const vise_artifact *a) {
-  return a->hash;
-}
-
-const char *vise_artifact_manifest(const vise_artifact *a, size_t *bytes_out) {
-  *bytes_out = (size_t)a->manifest_bytes;
-  return (const char *)a->manifest;
-}
-
-const char *vise_artifact_record(const vise_artifact *a, size_t *bytes_out) {
-  *bytes_out = (size_t)a->record_bytes;
-  return (const char *)a->record;
-}
-
-int64_t vise_artifact_count(const vise_artifact *a) {
-  return a->n_names;
-}
-
-static int compare_key(const void *key, const void *name) {
-  return strcmp(key, (*(const vise_index_name *const *)name)->text);
-}
-
-int64_t vise_artifact_find(const vise_artifact *a, const char *name) {
-  const vise_index_name *const *found =
-      bsearch(name, a->by_name, (size_t)a->n_names, sizeof *a->by_name, compare_key);
-  return found == NULL ? -1 : *found - a->names;
-}
-
-const char *vise_artifact_name_at(const vise_artifact *a, int64_t i) {
-  return a->names[i].text;
-}
-
-bool vise_artifact_is_weight(const vise_artifact *a, int64_t i) {
-  return a->objects[a->names[i].object].is_weight;
-}
-
-typedef struct part_visit {
-  const vise_artifact *a;
-  vise_artifact_part_fn *fn;
-  void *arg;
-} part_visit;
-
-static vise_status
-visit_part(void *arg, vise_tensor **tensor_out, const vise_index_use *use, vise_err *err) {
-  (void)tensor_out;
-  (void)err;
-  const part_visit *v = arg;
-  const vise_index_part *p = &v->a->parts[use->part];
-  const vise_artifact_part part = {
-      .name = use->place,
-      .dtype = use->dtype,
-      .rank = use->rank,
-      .shape = use->shape,
-      .packed_bytes = p->bytes,
-      .coded_bytes = p->stored_bytes,
-      .coder = p->sizes == NULL ? "raw"
-               : p->width == 0  ? "zstd"
-                                : "planes+zstd",
-      .is_first = p->first_use == use->use,
-  };
-  v->fn(v->arg, &part);
-  return VISE_OK;
-}
-
-void vise_artifact_each_part(const vise_artifact *a,
-                             int64_t i,
-                             vise_artifact_part_fn *fn,
-                             void *arg) {
-  part_visit v = {a, fn, arg};
-  /* What was walked at opening walks again. The walk changes nothing when it builds nothing. */
-  const vise_status st = vise_index_walk((vise_artifact *)(uintptr_t)a, a->names[i].object, NULL,
-                                         NULL, NULL, visit_part, &v, NULL);
-  (void)st;
-}
-
-static void add_bytes(void *arg, const vise_artifact_part *part) {
-  vise_artifact_entry *e = arg;
-  e->packed_bytes += part->packed_bytes;
-  e->coded_bytes += part->is_first ? part->coded_bytes : 0;
-}
-
-vise_artifact_entry vise_artifact_entry_at(const vise_artifact *a, int64_t i) {
-  const vise_index_object *o = &a->objects[a->names[i].object];
-  vise_artifact_entry e = {.name = a->names[i].text,
-                           .is_weight = o->is_weight,
-                           .kind = o->kind,
-                           .description = o->description};
-  vise_artifact_each_part(a, i, add_bytes, &e);
-  if (o->first_name != i) {
-    e.same_as = a->names[o->first_name].text;
-    e.coded_bytes = 0;
+vise_status vise_artifact_measure_entropy(vise_artifact *a, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_alloc_array(&memory, a->n_parts, sizeof(vise_byte_counts), err));
+  vise_byte_counts *counts = memory;
+  memset(counts, 0, (size_t)a->n_parts * sizeof *counts);
+  const vise_status st = check_all(a, counts, err);
+  for (int64_t i = 0; i < a->n_parts && st == VISE_OK; i++) {
+    a->parts[i].entropy_bytes = vise_byte_counts_entropy(&counts[i]);
   }
-  return e;
+  a->has_entropy = a->has_entropy || st == VISE_OK;
+  vise_mem_free(counts);
+  return st;
 }

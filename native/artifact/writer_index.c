@@ -225,11 +225,13 @@ vise_status vise_artifact_writer_add_weight(vise_artifact_writer *w,
                                             const char *name,
                                             const vise_weight *weight,
                                             vise_err *err) {
-  char description[VISE_NAME_MAX + 1];
-  vise_weight_describe(weight, description, sizeof description);
+  char description[VISE_WEIGHT_DESCRIPTION];
   vise_tree *tree;
   VISE_TRY(vise_weight_save(weight, &tree, err));
-  const vise_status st = vise_artifact_writer_add_tree(w, name, tree, description, err);
+  vise_status st = vise_weight_describe_tree(tree, description, sizeof description, err);
+  if (st == VISE_OK) {
+    st = vise_artifact_writer_add_tree(w, name, tree, description, err);
+  }
   vise_tree_free(tree);
   return st;
 }

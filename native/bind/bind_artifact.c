@@ -268,6 +268,10 @@ static void push_part(void *arg, const vise_artifact_part *part) {
   set_integer(L, "packed", part->packed_bytes);
   set_integer(L, "coded", part->is_first ? part->coded_bytes : 0);
   set_string(L, "coder", part->coder);
+  if (part->entropy_bytes >= 0) {
+    const uint64_t entropy = part->is_first ? (uint64_t)part->entropy_bytes : 0;
+    set_integer(L, "entropy", entropy);
+  }
   lua_seti(L, -2, luaL_len(L, -2) + 1);
 }
 
@@ -283,6 +287,9 @@ static int artifact_ledger(lua_State *L) {
     set_string(L, "description", e.description);
     set_integer(L, "packed", e.packed_bytes);
     set_integer(L, "coded", e.coded_bytes);
+    if (e.entropy_bytes >= 0) {
+      set_integer(L, "entropy", (uint64_t)e.entropy_bytes);
+    }
     if (e.same_as != NULL) {
       set_string(L, "same_as", e.same_as);
     } else {
@@ -293,6 +300,16 @@ static int artifact_ledger(lua_State *L) {
     }
     lua_seti(L, -2, i + 1);
   }
+  return 1;
+}
+
+/* a:measure_entropy() -> true | nil, message, code; the parts of a ledger then have `entropy` */
+static int artifact_measure_entropy(lua_State *L) {
+  vise_err err;
+  if (vise_artifact_measure_entropy(check_artifact(L, 1), &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -345,19 +362,13 @@ static const luaL_Reg writer_metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"names", artifact_names},
-    {"kind", artifact_kind},
-    {"weight", artifact_weight},
-    {"tensor", artifact_tensor},
-    {"record", artifact_record},
-    {"hash", artifact_hash},
-    {"manifest", artifact_manifest},
-    {"bytes", artifact_bytes},
-    {"path", artifact_path},
-    {"ledger", artifact_ledger},
-    {"verify", artifact_verify},
-    {"close", artifact_close},
-    {NULL, NULL},
+    {"names", artifact_names},       {"kind", artifact_kind},
+    {"weight", artifact_weight},     {"tensor", artifact_tensor},
+    {"record", artifact_record},     {"hash", artifact_hash},
+    {"manifest", artifact_manifest}, {"bytes", artifact_bytes},
+    {"path", artifact_path},         {"ledger", artifact_ledger},
+    {"verify", artifact_verify},     {"measure_entropy", artifact_measure_entropy},
+    {"close", artifact_close},       {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -120,8 +120,11 @@ static int weight_kind(lua_State *L) {
 
 /* w:describe() -> "int4/g64" */
 static int weight_describe(lua_State *L) {
-  char text[128];
-  vise_weight_describe(bind_check_weight(L, 1), text, sizeof text);
+  char text[VISE_WEIGHT_DESCRIPTION];
+  vise_err err;
+  if (vise_weight_describe(bind_check_weight(L, 1), text, sizeof text, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
   lua_pushstring(L, text);
   return 1;
 }
@@ -223,11 +226,11 @@ static int weight_tostring(lua_State *L) {
   }
   vise_err err;
   int64_t stored;
-  if (vise_weight_bytes(&stored, *slot, &err) != VISE_OK) {
+  char text[VISE_WEIGHT_DESCRIPTION], size[32], rate[32] = "";
+  if (vise_weight_bytes(&stored, *slot, &err) != VISE_OK ||
+      vise_weight_describe(*slot, text, sizeof text, &err) != VISE_OK) {
     return bind_fail(L, &err);
   }
-  char text[128], size[32], rate[32] = "";
-  vise_weight_describe(*slot, text, sizeof text);
   const double bytes = (double)stored, n = (double)(*slot)->m * (double)(*slot)->k;
   if (n > 0) {
     snprintf(rate, sizeof rate, " %.4g bpw", 8 * bytes / n);

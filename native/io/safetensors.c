@@ -261,13 +261,9 @@ vise_status vise_safetensors_create(vise_safetensors **out,
 
 vise_status vise_safetensors_open(vise_safetensors **out, const char *path, vise_err *err) {
   *out = NULL;
-  vise_file_map *map;
   vise_storage *storage;
-  VISE_TRY(vise_file_map_open(&map, path, err));
-  vise_status st = vise_storage_map(&storage, map, 0, vise_file_map_bytes(map), err);
-  vise_file_map_release(map);
-  VISE_TRY(st);
-  st = vise_safetensors_create(out, storage, path, err);
+  VISE_TRY(vise_storage_open(&storage, path, err));
+  const vise_status st = vise_safetensors_create(out, storage, path, err);
   vise_storage_release(storage);
   return st;
 }

@@ -43,6 +43,15 @@ vise_status vise_storage_map(
   return VISE_OK;
 }
 
+vise_status vise_storage_open(vise_storage **out, const char *path, vise_err *err) {
+  *out = NULL;
+  vise_file_map *map;
+  VISE_TRY(vise_file_map_open(&map, path, err));
+  const vise_status st = vise_storage_map(out, map, 0, vise_file_map_bytes(map), err);
+  vise_file_map_release(map);
+  return st;
+}
+
 vise_storage *vise_storage_retain(vise_storage *s) {
   atomic_fetch_add(&s->refs, 1);
   return s;

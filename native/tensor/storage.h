@@ -20,6 +20,9 @@ vise_status vise_storage_map(vise_storage **out,
                              size_t bytes,
                              vise_err *err) VISE_MUST_USE;
 
+/* A whole file, mapped. Errors: VISE_EIO; VISE_ENOMEM. */
+vise_status vise_storage_open(vise_storage **out, const char *path, vise_err *err) VISE_MUST_USE;
+
 vise_storage *vise_storage_retain(vise_storage *s);
 void vise_storage_release(vise_storage *s); /* accepts NULL */
 void *vise_storage_data(const vise_storage *s);

@@ -46,21 +46,28 @@ static vise_status dense_save(const vise_weight *w, vise_tree **out, vise_err *e
   return st;
 }
 
-static vise_status dense_load(vise_weight **out, const vise_tree *t, vise_err *err) {
-  *out = NULL;
+static vise_status check_parts(const vise_tree *t, vise_err *err) {
   const bool is_one = t->n_parts == 1 && t->n_children == 0;
   if (!is_one || strcmp(t->parts[0].name, "values") != 0 ||
       !vise_dtype_is_float(vise_tensor_dtype(t->parts[0].tensor))) {
     return vise_fail(err, VISE_EFORMAT, "dense: expected one part 'values' of a float type");
   }
+  return VISE_OK;
+}
+
+static vise_status dense_load(vise_weight **out, const vise_tree *t, vise_err *err) {
+  *out = NULL;
+  VISE_TRY(check_parts(t, err));
   vise_tensor *values;
   VISE_TRY(vise_tree_get_part(&values, t, "values", vise_tensor_dtype(t->parts[0].tensor), 2,
                               (const int64_t[]){t->m, t->k}, err));
   return vise_weight_dense(out, values, err);
 }
 
-static void dense_describe(const vise_weight *w, char *out, size_t out_bytes) {
-  snprintf(out, out_bytes, "%s", vise_dtype_name(vise_tensor_dtype(as_dense(w)->tensor)));
+static vise_status dense_describe(const vise_tree *t, char *out, size_t out_bytes, vise_err *err) {
+  VISE_TRY(check_parts(t, err));
+  snprintf(out, out_bytes, "%s", vise_dtype_name(vise_tensor_dtype(t->parts[0].tensor)));
+  return VISE_OK;
 }
 
 static void dense_free(vise_weight *w) {

@@ -68,11 +68,6 @@ static void quant_decode(const vise_weight *w,
   q->spec.format->decode(&q->spec, q->data, row, n_rows, col, n_cols, out, ld);
 }
 
-static void quant_describe(const vise_weight *w, char *out, size_t out_bytes) {
-  const quant *q = as_quant(w);
-  q->spec.format->describe(&q->spec, out, out_bytes);
-}
-
 /* ---- trees ---- */
 
 static bool is_number(const char *word) {
@@ -172,6 +167,13 @@ static vise_status load_spec(vise_format_spec *out, const vise_tree *t, vise_err
     }
     return VISE_EFORMAT;
   }
+  return VISE_OK;
+}
+
+static vise_status quant_describe(const vise_tree *t, char *out, size_t out_bytes, vise_err *err) {
+  vise_format_spec spec;
+  VISE_TRY(load_spec(&spec, t, err));
+  spec.format->describe(&spec, out, out_bytes);
   return VISE_OK;
 }
 

@@ -290,6 +290,19 @@ vise_status vise_weight_bytes(int64_t *out, const vise_weight *w, vise_err *err)
   return VISE_OK;
 }
 
-void vise_weight_describe(const vise_weight *w, char *out, size_t out_bytes) {
-  w->kind->describe(w, out, out_bytes);
+vise_status
+vise_weight_describe_tree(const vise_tree *t, char *out, size_t out_bytes, vise_err *err) {
+  const vise_weight_kind *kind = vise_weight_kind_find(t->kind);
+  if (kind == NULL) {
+    return vise_fail(err, VISE_EFORMAT, "unknown kind of weight '%s'", t->kind);
+  }
+  return kind->describe(t, out, out_bytes, err);
+}
+
+vise_status vise_weight_describe(const vise_weight *w, char *out, size_t out_bytes, vise_err *err) {
+  vise_tree *t;
+  VISE_TRY(vise_weight_save(w, &t, err));
+  const vise_status st = vise_weight_describe_tree(t, out, out_bytes, err);
+  vise_tree_free(t);
+  return st;
 }

@@ -19,6 +19,8 @@
  */
 enum { VISE_WEIGHT_FEW_TOKENS = 7 };
 
+enum { VISE_WEIGHT_DESCRIPTION = 128 }; /* bytes that have room for one */
+
 typedef struct vise_weight vise_weight;
 
 typedef struct vise_weight_kind {
@@ -49,7 +51,9 @@ typedef struct vise_weight_kind {
   vise_status (*save)(const vise_weight *w, vise_tree **out, vise_err *err);
   /* Every number in `t` is hostile: check dtype, shape and range of everything. */
   vise_status (*load)(vise_weight **out, const vise_tree *t, vise_err *err);
-  void (*describe)(const vise_weight *w, char *out, size_t out_bytes); /* "int4/g64" */
+  /* "int4/g64", by attributes, children and dtypes of parts: their shapes and content are not
+     looked at. The tree may be hostile. */
+  vise_status (*describe)(const vise_tree *t, char *out, size_t out_bytes, vise_err *err);
   void (*free)(vise_weight *w); /* what the kind owns; the base is freed by release */
 } vise_weight_kind;
 
@@ -99,7 +103,14 @@ vise_status vise_weight_load(vise_weight **out, const vise_tree *t, vise_err *er
 
 /* Exactly what is stored: the bytes of all parts of the saved tree. */
 vise_status vise_weight_bytes(int64_t *out, const vise_weight *w, vise_err *err) VISE_MUST_USE;
-void vise_weight_describe(const vise_weight *w, char *out, size_t out_bytes);
+
+/* "int4/g64". Errors: EFORMAT, the tree is not one of its kind's or the kind is unknown. */
+vise_status vise_weight_describe(const vise_weight *w, char *out, size_t out_bytes, vise_err *err)
+    VISE_MUST_USE;
+vise_status vise_weight_describe_tree(const vise_tree *t,
+                                      char *out,
+                                      size_t out_bytes,
+                                      vise_err *err) VISE_MUST_USE;
 
 /* Sum over all elements of (A - B)^2 and A^2, f64, in row order: the parts of a relative error. */
 vise_status vise_weight_difference(double *squared_out,

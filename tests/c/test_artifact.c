@@ -195,7 +195,7 @@ static void a_nested_tree_of_an_unknown_kind_comes_back(void **state) {
 
     assert_same_tree(tree, expected);
     assert_string_equal(vise_artifact_entry_at(a, i).kind, "sum");
-    assert_string_equal(vise_artifact_entry_at(a, i).description, "two terms");
+    assert_string_equal(vise_artifact_entry_at(a, i).description, "sum");
     vise_tree_free(tree);
     vise_tree_free(expected);
     vise_artifact_close(a);

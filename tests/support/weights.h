@@ -208,8 +208,8 @@ static inline void saving_keeps_everything(const vise_weight *w, const float *va
   assert_memory_equal(same, values, (size_t)(w->m * w->k) * sizeof(float));
   assert_same_parts(w, again);
   char before[128], after[128];
-  vise_weight_describe(w, before, sizeof before);
-  vise_weight_describe(again, after, sizeof after);
+  TRY_OK(vise_weight_describe(w, before, sizeof before, &test_err));
+  TRY_OK(vise_weight_describe(again, after, sizeof after, &test_err));
   assert_string_equal(before, after);
   vise_mem_free(same);
   vise_weight_release(again);

@@ -15,7 +15,10 @@ local H = {}
 ---@return table source
 function M.open(path)
   local reader = must(native.artifact.open(path))
-  local manifest = must(native.json.decode(reader:manifest()))
+  local manifest, message = native.json.decode(reader:manifest())
+  if manifest == nil then
+    refusal.refuse_format("%s: manifest: %s", path, message)
+  end
   local model = type(manifest) == "table" and manifest.model
   if type(model) ~= "table" or type(model.config) ~= "table" then
     refusal.refuse_format("%s: manifest has no model", path)

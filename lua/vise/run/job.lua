@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- The job that a recipe's `run` gets: open, compress, measure, save, log. Every verb raises.
 
+local artifact = require("vise.artifact")
 local check = require("vise.check")
 local metric = require("vise.metric")
 local model = require("vise.model")
@@ -124,23 +125,22 @@ function H:save(m)
     check.fail("save: a run has one artifact, and it is written already")
   end
   self:note("save")
-  local saved = assert(save.run(m, self._request.directory .. "/model.vise", {
+  local path = self._request.directory .. "/model.vise"
+  local saved = assert(save.run(m, path, {
     manifest = self:_manifest(),
     on_progress = self:_progress("save", "weights"),
   }))
-  local packed = 0
-  for _, row in ipairs(saved.ledger) do
-    packed = packed + (row.same_as and 0 or row.packed)
-  end
+  local reader <close> = assert(native.artifact.open(path))
+  assert(reader:measure_entropy())
   local bits_per_weight = 8 * saved.bytes / m:parameters()
   self._artifact = {
     file = "model.vise",
     bytes = saved.bytes,
-    packed_bytes = packed,
+    packed_bytes = artifact.totals(reader).packed,
     bits_per_weight = bits_per_weight,
     hash = saved.hash,
   }
-  self:_write("ledger.json", native.json.encode(saved.ledger, { indent = 1 }) .. "\n")
+  self:_write("ledger.json", native.json.encode(reader:ledger(), { indent = 1 }) .. "\n")
   local indices = {}
   for i, row in ipairs(self._rows) do
     if self._models[i] == m then

@@ -9,6 +9,11 @@ local M = {}
 local H = {}
 H.__index = H
 
+M.FORMAT = 1
+
+--- The files whose digests run.json has; those of model.vise are its own.
+M.FILES = { "ledger.json", "log.txt", "metrics.jsonl" }
+
 ---@class vise.RunRecord
 ---@field record table the content of run.json
 ---@field rows table[] measured models
@@ -25,7 +30,7 @@ function M.new(request, description, values, inputs)
     _begin = native.core.clock(),
     _recipe = request,
     record = {
-      format = 1,
+      format = M.FORMAT,
       recipe = {
         name = request.name,
         path = request.path,
@@ -43,6 +48,29 @@ function M.new(request, description, values, inputs)
     },
   }
   return setmetatable(run, H)
+end
+
+--- The digest of all of a decoded run.json but its seal.
+---@param record table
+---@return string hex
+function M.seal(record)
+  local rest = {}
+  for key, value in pairs(record) do
+    rest[key] = key ~= "seal" and value or nil
+  end
+  return native.core.sha256(native.json.encode(rest))
+end
+
+--- JSON has no NaN: what a row has not (an error bar over one cluster) comes as null.
+---@param row table changed
+---@return table row
+function M.with_nan(row)
+  for name, value in pairs(row) do
+    if value == native.json.null then
+      row[name] = 0 / 0
+    end
+  end
+  return row
 end
 
 --- What the child is told.
@@ -66,7 +94,7 @@ end
 ---@param event table
 function H:take(event)
   if event.event == "row" then
-    self.rows[#self.rows + 1] = H.with_nan(event.row)
+    self.rows[#self.rows + 1] = M.with_nan(event.row)
   elseif event.event == "saved" then
     self.record.artifact = event.artifact
     for _, index in ipairs(event.rows) do
@@ -78,7 +106,7 @@ function H:take(event)
   end
 end
 
---- Write run.json into the directory.
+--- Write run.json into the directory, in which all other files are written.
 ---@param directory string
 ---@return boolean|nil ok
 ---@return string|nil message
@@ -86,18 +114,19 @@ end
 function H:write(directory)
   self.record.seconds = native.core.clock() - self._begin
   self.record.claims = native.json.array(claims.judge(self.record.recipe.claims, self.rows))
-  local text = native.json.encode(self.record, { indent = 2 })
-  return native.file.replace(directory .. "/run.json", text .. "\n")
-end
-
---- JSON has no NaN: what a row has not (an error bar over one cluster) comes as null.
-function H.with_nan(row)
-  for name, value in pairs(row) do
-    if value == native.json.null then
-      row[name] = 0 / 0
+  self.record.rows = native.json.array(self.rows)
+  self.record.files = {}
+  for _, name in ipairs(M.FILES) do
+    local digest, message, code = native.file.digest(directory .. "/" .. name)
+    if digest == nil then
+      return nil, message, code
     end
+    self.record.files[name] = digest
   end
-  return row
+  local written = native.json.decode(native.json.encode(self.record)) -- as who verifies reads it
+  written.seal = M.seal(written)
+  local text = native.json.encode(written, { indent = 2 })
+  return native.file.replace(directory .. "/run.json", text .. "\n")
 end
 
 function H.machine()

@@ -2,6 +2,10 @@
 -- vise.native.weight: matrices W [m, k] in any representation; immutable, shared by reference.
 
 ---@class vise.Weight
+---@operator add(vise.Weight): vise.Weight
+---@operator sub(vise.Weight): vise.Weight
+---@operator mul(vise.Weight|number): vise.Weight
+---@operator unm: vise.Weight
 local Weight = {}
 
 --- Y [t, m] = X [t, k] W'. The same bits on any number of threads and any CPU level.
@@ -10,6 +14,13 @@ local Weight = {}
 ---@return string? message
 ---@return string? code "cancelled"
 function Weight:matmul(x) end
+
+--- Y [t, k] = X [t, m] W: what a gradient with respect to X needs. The same promises.
+---@param x vise.Tensor [t, m] f32
+---@return vise.Tensor|nil y [t, k] f32
+---@return string? message
+---@return string? code "cancelled"
+function Weight:matmul_t(x) end
 
 --- Rows by token id.
 ---@param ids vise.Tensor [n] i32, from 0
@@ -32,7 +43,7 @@ function Weight:shape() end
 ---@return integer bytes exactly what is stored
 function Weight:bytes() end
 
----@return string kind "dense", "quant"
+---@return string kind "dense", "quant", "sum", ...
 function Weight:kind() end
 
 ---@return string text "bf16", "int4/g64"
@@ -51,6 +62,7 @@ function Weight:tree() end
 
 --- Sums over all elements, f64; raises if the shapes differ.
 ---@param other vise.Weight
+---@param importance? vise.Tensor [k] f32, 0 or more: a factor of each column's squares
 ---@return number|nil squared sum of (self - other)^2
 ---@return number|string norm sum of self^2, or the message
 ---@return string? code "cancelled"
@@ -71,5 +83,22 @@ local M = {}
 ---@param tensor vise.Tensor [m, k]
 ---@return vise.Weight
 function M.dense(tensor) end
+
+--- The product B A. Raises if the shapes do not fit.
+---@param b vise.Weight [m, r]
+---@param a vise.Weight [r, k]
+---@return vise.Weight
+function M.lowrank(b, a) end
+
+--- 1 to 64 weights of one shape, added in this order.
+---@param terms vise.Weight[]
+---@return vise.Weight
+function M.sum(terms) end
+
+--- diag(left) W diag(right); a missing factor is one.
+---@param w vise.Weight [m, k]
+---@param options {left?: vise.Tensor, right?: vise.Tensor} [m] and [k] of f32, f16 or bf16
+---@return vise.Weight
+function M.scaled(w, options) end
 
 return M

@@ -22,7 +22,6 @@ enum {
   VISE_SEALED_BYTES = 112, /* of the trailer, before the seal */
   VISE_PART_ALIGN = 64,
   VISE_NAME_MAX = 255,
-  VISE_TREE_NODES_MAX = 4096,
 };
 
 enum { VISE_OBJECT_TENSOR = 0, VISE_OBJECT_WEIGHT = 1 };

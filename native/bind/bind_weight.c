@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bind/bind_weight.c -- weight/weight.h as native.weight. Token ids stay 0-based: they are data. */
 #include "bind/bind.h"
+#include "weight/compose.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,106 @@ static int weight_dense(lua_State *L) {
   return vise_weight_dense(slot, t, &err) == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
+/* weight.lowrank(b [m, r], a [r, k]) -> weight */
+static int weight_lowrank(lua_State *L) {
+  vise_weight *b = bind_check_weight(L, 1), *a = bind_check_weight(L, 2);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_lowrank(slot, b, a, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* Push the sum of n weights. */
+static int push_sum(lua_State *L, vise_weight *const *terms, int n) {
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_sum(slot, terms, n, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* weight.sum({w1, w2, ...}) -> weight */
+static int weight_sum(lua_State *L) {
+  vise_weight *terms[VISE_TREE_CHILDREN]; /* borrowed from the table's handles */
+  luaL_checktype(L, 1, LUA_TTABLE);
+  const lua_Unsigned n = lua_rawlen(L, 1);
+  luaL_argcheck(L, n >= 1 && n <= VISE_TREE_CHILDREN, 1, "expected 1 to 64 weights");
+  for (lua_Unsigned i = 0; i < n; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i + 1);
+    vise_weight **slot = luaL_testudata(L, -1, WEIGHT);
+    if (slot == NULL || *slot == NULL) {
+      return luaL_error(L, "sum: term %I is %s, expected a weight", (LUAI_UACINT)i + 1,
+                        slot == NULL ? luaL_typename(L, -1) : "closed");
+    }
+    terms[i] = *slot;
+    lua_pop(L, 1);
+  }
+  return push_sum(L, terms, (int)n);
+}
+
+/* A field of the options table at 2, NULL if absent; the table keeps it alive. */
+static vise_tensor *option_tensor(lua_State *L, const char *name) {
+  lua_getfield(L, 2, name);
+  vise_tensor *t = bind_test_tensor(L, -1);
+  if (t == NULL && !lua_isnil(L, -1)) {
+    luaL_error(L, "scaled: %s is %s, expected a tensor", name, luaL_typename(L, -1));
+  }
+  lua_pop(L, 1);
+  return t;
+}
+
+/* weight.scaled(w, {left = tensor [m]?, right = tensor [k]?}) -> weight */
+static int weight_scaled(lua_State *L) {
+  vise_weight *w = bind_check_weight(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  vise_tensor *left = option_tensor(L, "left"), *right = option_tensor(L, "right");
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  const vise_status st = vise_weight_scaled(slot, w, left, right, NULL, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* Push `w` times a number. */
+static int push_times(lua_State *L, vise_weight *w, lua_Number factor) {
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_times(slot, w, (float)factor, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* a + b: one sum, in order, also of more than two */
+static int weight_add(lua_State *L) {
+  vise_weight *a = bind_check_weight(L, 1), *b = bind_check_weight(L, 2);
+  vise_weight *terms[VISE_TREE_CHILDREN] = {a, b};
+  int n = 1;
+  if (strcmp(a->kind->name, "sum") == 0 && a->n_children < VISE_TREE_CHILDREN) {
+    n = a->n_children;
+    memcpy(terms, a->children, (size_t)n * sizeof terms[0]);
+  }
+  terms[n] = b;
+  return push_sum(L, terms, n + 1);
+}
+
+/* -w */
+static int weight_unm(lua_State *L) {
+  return push_times(L, bind_check_weight(L, 1), -1);
+}
+
+/* a - b: a + (-b) */
+static int weight_sub(lua_State *L) {
+  bind_check_weight(L, 1);
+  push_times(L, bind_check_weight(L, 2), -1);
+  lua_replace(L, 2);
+  return weight_add(L);
+}
+
+/* number * w, w * number; b * a of two weights is their product */
+static int weight_mul(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TNUMBER) {
+    return push_times(L, bind_check_weight(L, 2), lua_tonumber(L, 1));
+  }
+  if (lua_type(L, 2) == LUA_TNUMBER) {
+    return push_times(L, bind_check_weight(L, 1), lua_tonumber(L, 2));
+  }
+  return weight_lowrank(L);
+}
+
 /* A new f32 tensor [rows, columns] on the stack. */
 static vise_tensor *push_matrix(lua_State *L, int64_t rows, int64_t columns) {
   const int64_t shape[] = {rows, columns};
@@ -54,6 +155,22 @@ static int weight_matmul(lua_State *L) {
   vise_tensor *y = push_matrix(L, t, w->m);
   const vise_status st =
       vise_weight_matmul(w, vise_tensor_data(y), w->m, vise_tensor_data(x), w->k, t, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* w:matmul_t(x [t, m] f32) -> y [t, k] f32 */
+static int weight_matmul_t(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  const vise_tensor *x = bind_check_matrix_f32(L, 2);
+  const int64_t t = vise_tensor_dim(x, 0), columns = vise_tensor_dim(x, 1);
+  if (columns != w->m) {
+    return luaL_error(L, "matmul_t: x is [%I, %I], expected [%I, %I] (rows of w)", (LUAI_UACINT)t,
+                      (LUAI_UACINT)columns, (LUAI_UACINT)t, (LUAI_UACINT)w->m);
+  }
+  vise_err err;
+  vise_tensor *y = push_matrix(L, t, w->k);
+  const vise_status st =
+      vise_weight_matmul_t(w, vise_tensor_data(y), w->k, vise_tensor_data(x), w->m, t, &err);
   return st == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
@@ -186,12 +303,26 @@ static int tree_gc(lua_State *L) {
   return 0;
 }
 
-/* w:difference(other) -> sum of (w - other)^2, sum of w^2 */
+/* The importance [k] at `arg`, or NULL. */
+static const float *check_importance(lua_State *L, int arg, int64_t k) {
+  if (lua_isnoneornil(L, arg)) {
+    return NULL;
+  }
+  const vise_tensor *t = bind_check_vector_f32(L, arg);
+  if (vise_tensor_dim(t, 0) != k) {
+    luaL_error(L, "importance: is [%I], expected [%I] (columns of w)",
+               (LUAI_UACINT)vise_tensor_dim(t, 0), (LUAI_UACINT)k);
+  }
+  return vise_tensor_data(t);
+}
+
+/* w:difference(other[, importance [k] f32]) -> sums of (w - other)^2 and w^2, times importance */
 static int weight_difference(lua_State *L) {
   const vise_weight *w = bind_check_weight(L, 1), *other = bind_check_weight(L, 2);
+  const float *importance = check_importance(L, 3, w->k);
   vise_err err;
   double squared, norm;
-  if (vise_weight_difference(&squared, &norm, w, other, &err) != VISE_OK) {
+  if (vise_weight_difference(&squared, &norm, w, other, importance, &err) != VISE_OK) {
     return bind_fail(L, &err);
   }
   lua_pushnumber(L, squared);
@@ -255,10 +386,17 @@ static int weight_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"dense", weight_dense}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"dense", weight_dense},
+    {"lowrank", weight_lowrank},
+    {"sum", weight_sum},
+    {"scaled", weight_scaled},
+    {NULL, NULL},
+};
 
 static const luaL_Reg methods[] = {
     {"matmul", weight_matmul},
+    {"matmul_t", weight_matmul_t},
     {"rows", weight_rows},
     {"dense", weight_to_dense},
     {"tensor", weight_tensor},
@@ -277,6 +415,8 @@ static const luaL_Reg metamethods[] = {
     {"__index", NULL}, /* filled by bind_new_class */
     {"__gc", weight_close}, {"__close", weight_close},
     {"__eq", weight_eq},    {"__tostring", weight_tostring},
+    {"__add", weight_add},  {"__sub", weight_sub},
+    {"__mul", weight_mul},  {"__unm", weight_unm},
     {NULL, NULL},
 };
 

@@ -5,7 +5,7 @@
  */
 #include "core/mem.h"
 #include "tensor/cast.h"
-#include "weight/weight.h"
+#include "weight/kind.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 #include "core/parallel.h"
 #include "kernels/convert.h"
 #include "tensor/cast.h"
+#include "weight/kind.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,16 +271,6 @@ static void quantize_rows(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static vise_status check_importance(const float *importance, int64_t k, vise_err *err) {
-  for (int64_t j = 0; importance != NULL && j < k; j++) {
-    if (!(importance[j] >= 0.0f) || isinf(importance[j])) {
-      return vise_fail(err, VISE_ENUMERIC, "importance: of column %lld is %g, expected 0 or more",
-                       (long long)j, (double)importance[j]);
-    }
-  }
-  return VISE_OK;
-}
-
 static vise_status fill(quant *q, const vise_weight *w, const float *importance, vise_err *err) {
   job a = {.w = w, .q = q, .importance = importance};
   for (int i = 0; i < q->n_parts; i++) {
@@ -326,12 +316,19 @@ vise_status vise_weight_quantize(vise_weight **out,
                                  const float *importance,
                                  vise_err *err) {
   *out = NULL;
+  if (w->kind->decode == NULL) {
+    vise_weight *expanded;
+    VISE_TRY(vise_weight_expand(&expanded, w, err));
+    const vise_status st = vise_weight_quantize(out, expanded, spec, importance, err);
+    vise_weight_release(expanded);
+    return st;
+  }
   vise_format_spec full = *spec;
   full.m = w->m;
   full.k = w->k;
   quant *q;
   VISE_TRY(vise_format_check(&full, err));
-  VISE_TRY(check_importance(importance, w->k, err));
+  VISE_TRY(vise_weight_check_importance(importance, w->k, err));
   VISE_TRY(new_quant(&q, &full, err));
   const vise_status st = fill(q, w, importance, err);
   if (st != VISE_OK) {

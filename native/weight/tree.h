@@ -23,7 +23,8 @@ enum {
   VISE_TREE_ATTRIBUTES = 24,
   VISE_TREE_PARTS = 8,
   VISE_TREE_CHILDREN = 64,
-  VISE_TREE_DEPTH = 16
+  VISE_TREE_DEPTH = 16,      /* levels */
+  VISE_TREE_NODES_MAX = 4096 /* in all */
 };
 
 typedef enum vise_attribute_type {

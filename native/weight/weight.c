@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What all kinds share: counting references, the two regimes of the product, whole rows, trees.
- *
- * Few tokens: each thread decodes 8 rows x 256 columns into its L1 cache and multiplies them with
- * all tokens (kernels/dot.h), so a row is decoded once and a token's result does not depend on the
- * others. Many tokens: the GEMM asks for tiles.
- */
+/* What all kinds share: counting references, whole rows, trees. */
 #include "weight/weight.h"
 
 #include "core/mem.h"
 #include "core/parallel.h"
-#include "kernels/convert.h"
-#include "kernels/dot.h"
-#include "linalg/gemm.h"
+#include "weight/kind.h"
 
-#include <math.h>
 #include <string.h>
 
 #define VISE_WEIGHT(name) extern const vise_weight_kind vise_weight_kind_##name;
@@ -38,7 +29,42 @@ const vise_weight_kind *vise_weight_kind_find(const char *name) {
 }
 
 void vise_weight_init(vise_weight *w, const vise_weight_kind *kind, int64_t m, int64_t k) {
-  *w = (vise_weight){.kind = kind, .refs = 1, .m = m, .k = k};
+  *w = (vise_weight){.kind = kind, .refs = 1, .m = m, .k = k, .depth = 1, .n_nodes = 1};
+}
+
+vise_status vise_weight_create(vise_weight **out,
+                               size_t bytes,
+                               const vise_weight_kind *kind,
+                               int64_t m,
+                               int64_t k,
+                               vise_weight *const *children,
+                               int n_children,
+                               vise_err *err) {
+  *out = NULL;
+  int depth = 1, n_nodes = 1;
+  for (int i = 0; i < n_children; i++) {
+    depth = children[i]->depth >= depth ? children[i]->depth + 1 : depth;
+    n_nodes += children[i]->n_nodes;
+    if (depth > VISE_TREE_DEPTH || n_nodes > VISE_TREE_NODES_MAX) {
+      return vise_fail(err, VISE_EARG,
+                       "%s: has %d or more levels and %d or more nodes, expected at most %d and %d",
+                       kind->name, depth, n_nodes, VISE_TREE_DEPTH, VISE_TREE_NODES_MAX);
+    }
+  }
+  const size_t align = sizeof(vise_weight *), at = (bytes + align - 1) / align * align;
+  void *memory;
+  VISE_TRY(vise_mem_zalloc(&memory, at + (size_t)n_children * sizeof(vise_weight *), err));
+  vise_weight *w = memory;
+  vise_weight_init(w, kind, m, k);
+  w->depth = depth;
+  w->n_nodes = n_nodes;
+  w->n_children = n_children;
+  w->children = (vise_weight **)(void *)((char *)memory + at);
+  for (int i = 0; i < n_children; i++) {
+    w->children[i] = vise_weight_retain(children[i]);
+  }
+  *out = w;
+  return VISE_OK;
 }
 
 vise_weight *vise_weight_retain(vise_weight *w) {
@@ -48,106 +74,70 @@ vise_weight *vise_weight_retain(vise_weight *w) {
 
 void vise_weight_release(vise_weight *w) {
   if (w != NULL && __atomic_fetch_sub(&w->refs, 1, __ATOMIC_ACQ_REL) == 1) {
-    w->kind->free(w);
+    if (w->kind->free != NULL) {
+      w->kind->free(w);
+    }
+    vise_weight_release_all(w->children, w->n_children);
     vise_mem_free(w);
   }
 }
 
-/* ---- product ---- */
-
-enum { ROWS = 8, CHUNK_ROWS = 32 };
-
-typedef struct product {
-  const vise_weight *w;
-  float *y;
-  const float *x;
-  int64_t ldy, ldx, t;
-} product;
-
-static void multiply_rows(const product *p, int64_t row, int64_t n_rows) {
-  float tile[ROWS * VISE_GEMM_TILE_K];
-  float lanes[ROWS * VISE_WEIGHT_FEW_TOKENS * VISE_DOT_LANES];
-  const vise_dot_kernels *dot = vise_dot();
-  const int64_t k = p->w->k, row_lanes = p->t * VISE_DOT_LANES;
-  memset(lanes, 0, (size_t)(n_rows * row_lanes) * sizeof(float));
-  for (int64_t col = 0; col < k; col += VISE_GEMM_TILE_K) {
-    const int64_t n = k - col < VISE_GEMM_TILE_K ? k - col : VISE_GEMM_TILE_K;
-    p->w->kind->decode(p->w, row, n_rows, col, n, tile, VISE_GEMM_TILE_K);
-    for (int64_t i = 0; i < n_rows; i++) {
-      dot->add(lanes + i * row_lanes, tile + i * VISE_GEMM_TILE_K, p->x + col, p->ldx, p->t, n);
-    }
+void vise_weight_release_all(vise_weight *const *w, int n) {
+  for (int i = 0; i < n; i++) {
+    vise_weight_release(w[i]);
   }
-  for (int64_t i = 0; i < n_rows; i++) {
-    for (int64_t s = 0; s < p->t; s++) {
-      p->y[s * p->ldy + row + i] = dot->sum(lanes + i * row_lanes + s * VISE_DOT_LANES);
-    }
-  }
-}
-
-static void multiply_chunk(void *arg, int64_t begin, int64_t end, int worker) {
-  (void)worker;
-  for (int64_t row = begin; row < end; row += ROWS) {
-    multiply_rows(arg, row, end - row < ROWS ? end - row : ROWS);
-  }
-}
-
-static void decode_tile(const void *source,
-                        int64_t row,
-                        int64_t n_rows,
-                        int64_t col,
-                        int64_t n_cols,
-                        float *out,
-                        int64_t ld) {
-  const vise_weight *w = source;
-  w->kind->decode(w, row, n_rows, col, n_cols, out, ld);
-}
-
-vise_status vise_weight_matmul(const vise_weight *w,
-                               float *y,
-                               int64_t ldy,
-                               const float *x,
-                               int64_t ldx,
-                               int64_t t,
-                               vise_err *err) {
-  if (w->kind->matmul != NULL) {
-    return w->kind->matmul(w, y, ldy, x, ldx, t, err);
-  }
-  if (t <= VISE_WEIGHT_FEW_TOKENS) {
-    product p = {w, y, x, ldy, ldx, t};
-    return vise_parallel_for(w->m, CHUNK_ROWS, multiply_chunk, &p, err);
-  }
-  const vise_rows rows = {w->m, w->k, decode_tile, w};
-  return vise_gemm_f32(y, ldy, x, ldx, t, &rows, err);
 }
 
 /* ---- rows ---- */
 
 typedef struct rows_out {
   const vise_weight *w;
-  const int32_t *ids; /* NULL: first, first + 1, ... */
-  int64_t first;
+  vise_row_set rows;
   float *out;
   int64_t ld;
 } rows_out;
 
-enum { ROWS_WEIGHTS = 1 << 16 };
+enum {
+  ROWS_WEIGHTS = 1 << 16, /* decoded by one chunk */
+  BAND_WEIGHTS = 1 << 22  /* asked of a kind at once, which bounds its scratch */
+};
 
-static int64_t rows_grain(const vise_weight *w) {
-  const int64_t n = ROWS_WEIGHTS / (w->k + 1);
+static int64_t rows_within(const vise_weight *w, int64_t n_weights) {
+  const int64_t n = n_weights / (w->k + 1);
   return n < 1 ? 1 : n;
 }
 
 static void decode_rows(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const rows_out *a = arg;
-  if (a->ids == NULL) {
-    a->w->kind->decode(a->w, a->first + begin, end - begin, 0, a->w->k, a->out + begin * a->ld,
-                       a->ld);
+  const vise_weight *w = a->w;
+  if (a->rows.ids == NULL) {
+    w->kind->decode(w, a->rows.first + begin, end - begin, 0, w->k, a->out + begin * a->ld, a->ld);
     return;
   }
   for (int64_t i = begin; i < end; i++) {
-    a->w->kind->decode(a->w, a->ids[i], 1, 0, a->w->k, a->out + i * a->ld, a->ld);
+    w->kind->decode(w, a->rows.ids[i], 1, 0, w->k, a->out + i * a->ld, a->ld);
   }
+}
+
+vise_status
+vise_weight_rows(const vise_weight *w, vise_row_set rows, float *out, int64_t ld, vise_err *err) {
+  if (w->kind->decode != NULL) {
+    rows_out a = {w, rows, out, ld};
+    return vise_parallel_for(rows.n, rows_within(w, ROWS_WEIGHTS), decode_rows, &a, err);
+  }
+  const int64_t band = rows_within(w, BAND_WEIGHTS);
+  for (int64_t i = 0; i < rows.n; i += band) {
+    vise_row_set part = rows;
+    part.n = rows.n - i < band ? rows.n - i : band;
+    if (rows.ids != NULL) {
+      part.ids += i;
+    } else {
+      part.first += i;
+    }
+    VISE_TRY(w->kind->rows(w, part, out + i * ld, ld, err));
+  }
+  return VISE_OK;
 }
 
 vise_status vise_weight_dense_rows(
@@ -157,8 +147,7 @@ vise_status vise_weight_dense_rows(
                      "weight: has no %lld rows from row %lld, its shape is [%lld, %lld]",
                      (long long)n_rows, (long long)row, (long long)w->m, (long long)w->k);
   }
-  rows_out a = {w, NULL, row, out, ld};
-  return vise_parallel_for(n_rows, rows_grain(w), decode_rows, &a, err);
+  return vise_weight_rows(w, (vise_row_set){NULL, row, n_rows}, out, ld, err);
 }
 
 vise_status vise_weight_gather_rows(
@@ -169,103 +158,85 @@ vise_status vise_weight_gather_rows(
                        (int)ids[i], (long long)w->m - 1);
     }
   }
-  rows_out a = {w, ids, 0, out, ld};
-  return vise_parallel_for(n, rows_grain(w), decode_rows, &a, err);
+  return vise_weight_rows(w, (vise_row_set){ids, 0, n}, out, ld, err);
 }
 
-/* ---- sums over all elements ---- */
-
-/* Rows [begin, end) of up to two weights decoded side by side, and what is kept of each row. */
-typedef struct scan {
-  const vise_weight *a, *b; /* b may be NULL */
-  float *buffers;           /* 2 k a worker */
-  double *squared, *norm;   /* [m], difference only */
-  bool *is_bad;             /* [m], check only */
-} scan;
-
-static void scan_rows(void *arg, int64_t begin, int64_t end, int worker) {
-  const scan *s = arg;
-  const int64_t k = s->a->k;
-  float *x = s->buffers + 2 * k * worker, *y = x + k;
-  for (int64_t i = begin; i < end; i++) {
-    s->a->kind->decode(s->a, i, 1, 0, k, x, k);
-    if (s->b == NULL) {
-      s->is_bad[i] = vise_convert()->has_nonfinite(x, k) != 0;
-      continue;
-    }
-    s->b->kind->decode(s->b, i, 1, 0, k, y, k);
-    double squared = 0.0, norm = 0.0;
-    for (int64_t j = 0; j < k; j++) {
-      const double d = (double)x[j] - (double)y[j];
-      squared += d * d;
-      norm += (double)x[j] * (double)x[j];
-    }
-    s->squared[i] = squared;
-    s->norm[i] = norm;
-  }
-}
-
-vise_status vise_weight_difference(double *squared_out,
-                                   double *norm_out,
-                                   const vise_weight *a,
-                                   const vise_weight *b,
-                                   vise_err *err) {
-  *squared_out = *norm_out = 0.0;
-  if (a->m != b->m || a->k != b->k) {
-    return vise_fail(err, VISE_ESHAPE,
-                     "weight: is [%lld, %lld], expected [%lld, %lld] as the other", (long long)b->m,
-                     (long long)b->k, (long long)a->m, (long long)a->k);
-  }
-  void *buffers, *sums;
-  VISE_TRY(vise_mem_alloc_array(&buffers, 2 * a->k, sizeof(float) * (size_t)vise_threads(), err));
-  vise_status st = vise_mem_alloc_array(&sums, 2 * a->m, sizeof(double), err);
-  if (st == VISE_OK) {
-    scan s = {.a = a, .b = b, .buffers = buffers, .squared = sums, .norm = (double *)sums + a->m};
-    st = vise_parallel_for(a->m, rows_grain(a), scan_rows, &s, err);
-    for (int64_t i = 0; st == VISE_OK && i < a->m; i++) {
-      *squared_out += s.squared[i];
-      *norm_out += s.norm[i];
-    }
-    vise_mem_free(sums);
-  }
-  vise_mem_free(buffers);
-  return st;
-}
-
-static vise_status name_first(const vise_weight *w, int64_t row, float *x, vise_err *err) {
-  w->kind->decode(w, row, 1, 0, w->k, x, w->k);
-  int64_t j = 0;
-  while (isfinite(x[j])) {
-    j++;
-  }
-  return vise_fail(err, VISE_ENUMERIC,
-                   "w: row %lld, column %lld (from 0) is %g, expected a finite number",
-                   (long long)row, (long long)j, (double)x[j]);
-}
-
-vise_status vise_weight_check_finite(const vise_weight *w, vise_err *err) {
-  void *buffers, *is_bad;
-  VISE_TRY(vise_mem_alloc_array(&buffers, 2 * w->k, sizeof(float) * (size_t)vise_threads(), err));
-  vise_status st = vise_mem_alloc(&is_bad, (size_t)w->m, err);
-  if (st == VISE_OK) {
-    scan s = {.a = w, .buffers = buffers, .is_bad = is_bad};
-    st = vise_parallel_for(w->m, rows_grain(w), scan_rows, &s, err);
-    for (int64_t i = 0; st == VISE_OK && i < w->m; i++) {
-      if (s.is_bad[i]) {
-        st = name_first(w, i, buffers, err);
-      }
-    }
-    vise_mem_free(is_bad);
-  }
-  vise_mem_free(buffers);
+vise_status vise_weight_expand(vise_weight **out, const vise_weight *w, vise_err *err) {
+  *out = NULL;
+  vise_tensor *t;
+  VISE_TRY(vise_tensor_create(&t, VISE_DTYPE_F32, 2, (const int64_t[]){w->m, w->k}, err));
+  vise_status st = vise_weight_dense_rows(w, 0, w->m, vise_tensor_data(t), w->k, err);
+  st = st == VISE_OK ? vise_weight_dense(out, t, err) : st;
+  vise_tensor_release(t);
   return st;
 }
 
 /* ---- trees ---- */
 
+vise_status vise_weight_saved(vise_tree **tree, vise_status st) {
+  if (st != VISE_OK) {
+    vise_tree_free(*tree);
+    *tree = NULL;
+  }
+  return st;
+}
+
+static vise_status save_children(const vise_weight *w, vise_tree *t, vise_err *err) {
+  for (int i = 0; i < w->n_children; i++) {
+    vise_tree *child;
+    VISE_TRY(vise_weight_save(w->children[i], &child, err));
+    const vise_status st = vise_tree_add_child(t, child, err);
+    if (st != VISE_OK) {
+      vise_tree_free(child);
+      return st;
+    }
+  }
+  return VISE_OK;
+}
+
 vise_status vise_weight_save(const vise_weight *w, vise_tree **out, vise_err *err) {
   *out = NULL;
-  return w->kind->save(w, out, err);
+  VISE_TRY(w->kind->save(w, out, err));
+  return vise_weight_saved(out, save_children(w, *out, err));
+}
+
+vise_status vise_weight_load_status(vise_status st, vise_err *err) {
+  if (st != VISE_EARG && st != VISE_ESHAPE && st != VISE_EDTYPE && st != VISE_ENUMERIC) {
+    return st;
+  }
+  if (err != NULL) {
+    err->code = VISE_EFORMAT;
+  }
+  return VISE_EFORMAT;
+}
+
+vise_status vise_weight_check_children(const vise_tree *t, int n, vise_err *err) {
+  if (t->n_children != n) {
+    return vise_fail(err, VISE_EFORMAT, "%s: has %d children, expected %d", t->kind, t->n_children,
+                     n);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_weight_load_children(vise_weight **out, const vise_tree *t, int n, vise_err *err) {
+  VISE_TRY(vise_weight_check_children(t, n, err));
+  for (int i = 0; i < n; i++) {
+    const vise_status st = vise_weight_load(&out[i], t->children[i], err);
+    if (st != VISE_OK) {
+      vise_weight_release_all(out, i);
+      return st;
+    }
+  }
+  return VISE_OK;
+}
+
+/* Whether `t` has more than `levels` levels; looks no further down than that. */
+static bool is_deeper(const vise_tree *t, int levels) {
+  bool is = levels == 0;
+  for (int i = 0; i < t->n_children && !is; i++) {
+    is = is_deeper(t->children[i], levels - 1);
+  }
+  return is;
 }
 
 vise_status vise_weight_load(vise_weight **out, const vise_tree *t, vise_err *err) {
@@ -277,6 +248,10 @@ vise_status vise_weight_load(vise_weight **out, const vise_tree *t, vise_err *er
   if (t->m < 0 || t->k < 0) {
     return vise_fail(err, VISE_EFORMAT, "%s: shape is [%lld, %lld], expected 0 or more", t->kind,
                      (long long)t->m, (long long)t->k);
+  }
+  if (is_deeper(t, VISE_TREE_DEPTH)) {
+    return vise_fail(err, VISE_EFORMAT, "%s: is nested deeper than %d levels", t->kind,
+                     VISE_TREE_DEPTH);
   }
   return kind->load(out, t, err);
 }

@@ -110,7 +110,7 @@ static void formats_commute_with_powers_of_two(void **state) {
 static double distortion(const vise_weight *w, const vise_format_spec *s, const float *importance) {
   double squared, norm;
   vise_weight *q = quantized(w, s, importance);
-  TRY_OK(vise_weight_difference(&squared, &norm, w, q, &test_err));
+  TRY_OK(vise_weight_difference(&squared, &norm, w, q, NULL, &test_err));
   vise_weight_release(q);
   return squared / norm;
 }

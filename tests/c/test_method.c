@@ -151,7 +151,7 @@ static void the_error_is_what_the_row_claims(void **state) {
     const int64_t k = fitting_defaults(v, 64, 1024, values);
     vise_weight *w = dense_f32(64, k, gaussian), *q = run(v, w, values);
 
-    TRY_OK(vise_weight_difference(&squared, &norm, w, q, &test_err));
+    TRY_OK(vise_weight_difference(&squared, &norm, w, q, NULL, &test_err));
 
     const double error = sqrt(squared / norm);
     const double claim =

@@ -1,39 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of weights: what holds for every row of weights.def, and the kind `dense`. */
 #include "core/parallel.h"
-#include "support/weights.h"
-#include "weight/quant.h"
-
-static const vise_dtype floats[] = {VISE_DTYPE_F64,  VISE_DTYPE_F32,     VISE_DTYPE_F16,
-                                    VISE_DTYPE_BF16, VISE_DTYPE_F8_E4M3, VISE_DTYPE_F8_E5M2};
-enum { N_FLOATS = sizeof floats / sizeof floats[0] };
-
-static vise_weight *dense_of(vise_dtype dtype, int64_t m, int64_t k) {
-  vise_weight *w = dense_f32(m, k, gaussian), *out;
-  vise_tensor *t;
-  TRY_OK(vise_tensor_convert(&t, vise_weight_dense_tensor(w), dtype, &test_err));
-  TRY_OK(vise_weight_dense(&out, t, &test_err));
-  vise_tensor_release(t);
-  vise_weight_release(w);
-  return out;
-}
-
-/* One weight of each kind; a new kind adds its line here. */
-static vise_weight *sample(const char *kind, int64_t m, int64_t k) {
-  if (strcmp(kind, "dense") == 0) {
-    return dense_of(VISE_DTYPE_BF16, m, k);
-  }
-  if (strcmp(kind, "quant") == 0) {
-    vise_format_spec s = {.format = vise_format_find("int")};
-    vise_param_defaults(s.format->params, s.values);
-    vise_weight *w = dense_f32(m, k, gaussian), *q;
-    TRY_OK(vise_weight_quantize(&q, w, &s, NULL, &test_err));
-    vise_weight_release(w);
-    return q;
-  }
-  fail_msg("kind '%s' has no sample in tests/c/test_weight.c", kind);
-  return NULL;
-}
+#include "support/samples.h"
 
 static void every_kind_keeps_the_contract(void **state) {
   (void)state;
@@ -218,12 +186,12 @@ static void difference_of_a_case_worked_by_hand(void **state) {
   memcpy(dense_data(b), (const float[]){1, 0, 3, 5}, 16);
   double squared, norm;
 
-  TRY_OK(vise_weight_difference(&squared, &norm, a, b, &test_err));
+  TRY_OK(vise_weight_difference(&squared, &norm, a, b, NULL, &test_err));
 
   assert_true(squared == 5.0);
   assert_true(norm == 30.0);
   vise_weight *c = dense_f32(2, 3, zero);
-  assert_int_equal(vise_weight_difference(&squared, &norm, a, c, &test_err), VISE_ESHAPE);
+  assert_int_equal(vise_weight_difference(&squared, &norm, a, c, NULL, &test_err), VISE_ESHAPE);
   assert_string_equal(test_err.msg, "weight: is [2, 3], expected [2, 2] as the other");
   vise_weight_release(a);
   vise_weight_release(b);

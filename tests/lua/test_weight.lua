@@ -164,6 +164,103 @@ function TestWeight:test_a_closed_weight_says_so()
   lu.assertEquals(tostring(w), "vise.weight (closed)")
 end
 
+-- design.md: C = Q + (W - Q):factor{...}; here the factor comes from the test.
+function TestWeight:test_operators_compose_without_copying()
+  local w <close> = weight.dense(native.tensor.from("f32", { 2, 3 }, { 1, 2, 3, 4, 5, 6 }))
+  local b <close> = weight.dense(native.tensor.from("f32", { 2, 1 }, { 1, -1 }))
+  local a <close> = weight.dense(native.tensor.from("f16", { 1, 3 }, { 1, 0, 2 }))
+  local product <close> = b * a
+  lu.assertEquals(product:dense():table(), { 1, 0, 2, -1, 0, -2 })
+  lu.assertEquals(product:describe(), "lowrank 1 (f32, f16)")
+  lu.assertEquals(product:bytes(), 2 * 4 + 3 * 2)
+  local sum <close> = w + product + 0.5 * w
+  lu.assertEquals(sum:kind(), "sum")
+  lu.assertEquals(#sum:tree().children, 3)
+  lu.assertEquals(sum:dense():table(), { 2.5, 3, 6.5, 5, 7.5, 7 })
+  lu.assertEquals((w - w):dense():table(), { 0, 0, 0, 0, 0, 0 })
+  lu.assertEquals((w * -2):dense():table(), { -2, -4, -6, -8, -10, -12 })
+  lu.assertEquals((-w):matmul_t(native.tensor.from("f32", { 1, 2 }, { 1, 2 })):table(),
+    { -9, -12, -15 })
+  lu.assertEquals(tostring(sum),
+    "vise.weight sum(f32, lowrank 1 (f32, f16), scaled(f32)) [2, 3] 88 bpw 66 B")
+  lu.assertErrorMsgContains("sum: term 2 is [2, 1], expected [2, 3] as term 1", function()
+    return w + b
+  end)
+  lu.assertErrorMsgContains("expected as many columns of b as rows of a", function()
+    return a * w
+  end)
+  lu.assertErrorMsgContains("vise.weight expected", function()
+    return w + 1
+  end)
+end
+
+function TestWeight:test_the_remainder_restores_the_weight()
+  local w <close> = H.weight(9, 130)
+  local q <close> = w:quantize({ bits = 3 })
+  local c <close> = q + (w - q)
+  lu.assertTrue(c:error(w) < 1e-7)
+  local again <close> = (w - q):quantize({ bits = 8 }) -- made of weights: expanded first
+  lu.assertTrue((q + again):error(w) < 0.01 * q:error(w))
+end
+
+function TestWeight:test_scaled_is_a_diagonal_on_either_side()
+  local w <close> = weight.dense(native.tensor.from("f32", { 2, 3 }, { 1, 2, 3, 4, 5, 6 }))
+  local left <close> = native.tensor.from("bf16", { 2 }, { 1, 10 })
+  local right <close> = native.tensor.from("f32", { 3 }, { 1, 0, -1 })
+  local s <close> = weight.scaled(w, { left = left, right = right })
+  lu.assertEquals(s:dense():table(), { 1, 0, -3, 40, 0, -60 })
+  lu.assertEquals(s:bytes(), 24 + 4 + 12)
+  lu.assertErrorMsgContains("did you mean 'left'", weight.scaled, w, { lefd = left })
+  lu.assertErrorMsgContains("has neither left nor right", weight.scaled, w, {})
+  lu.assertErrorMsgContains("left is number, expected a tensor", weight.scaled, w, { left = 2 })
+  lu.assertErrorMsgContains("left is [3], expected [2]", weight.scaled, w, { left = right })
+end
+
+function TestWeight:test_sum_takes_a_list_of_weights()
+  local w <close> = H.weight(2, 4)
+  lu.assertEquals(weight.sum({ w, w, w }):matmul(native.tensor.from("f32", { 1, 4 },
+    { 0, 0, 0, 0 })):table(), { 0, 0 })
+  lu.assertErrorMsgContains("expected 1 to 64 weights", weight.sum, {})
+  lu.assertErrorMsgContains("sum: term 2 is string, expected a weight", weight.sum, { w, "w" })
+  local closed = H.weight(2, 4)
+  closed:close()
+  lu.assertErrorMsgContains("sum: term 1 is closed, expected a weight", weight.sum, { closed })
+end
+
+function TestWeight:test_error_under_importance_of_a_case_worked_by_hand()
+  local a <close> = weight.dense(native.tensor.from("f32", { 1, 2 }, { 3, 4 }))
+  local b <close> = weight.dense(native.tensor.from("f32", { 1, 2 }, { 2, 3 }))
+  local importance <close> = native.tensor.from("f32", { 2 }, { 4, 0 })
+  lu.assertEquals(b:error(a, importance), 1 / 3)
+  local short <close> = native.tensor.from("f32", { 1 }, { 4 })
+  lu.assertErrorMsgContains("importance: is [1], expected [2]", b.error, b, a, short)
+end
+
+-- The same weight at two places and inside two others: its bytes are in the file once.
+function TestWeight:test_a_weight_in_several_places_is_stored_once()
+  local path <const> = os.tmpname()
+  local w <close> = H.weight(64, 256)
+  local q <close> = w:quantize({ bits = 4 })
+  local other <close> = weight.lowrank(H.weight(64, 2), H.weight(2, 256))
+  local writer = assert(native.artifact.create(path, { coder = "raw" }))
+  assert(writer:add_weight("a", q))
+  assert(writer:add_weight("b", q + other))
+  assert(writer:add_weight("c", 2 * (q + q)))
+  assert(writer:commit("{}"))
+  local file <close> = assert(native.artifact.open(path))
+  local ledger = file:ledger()
+  local coded = {}
+  for i, row in ipairs(ledger) do
+    local again <close> = assert(file:weight(row.name))
+    lu.assertEquals(row.packed, again:bytes())
+    lu.assertEquals(row.description, again:describe())
+    coded[i] = row.coded
+  end
+  lu.assertEquals(ledger[2].packed, q:bytes() + other:bytes())
+  lu.assertEquals(coded, { q:bytes(), other:bytes(), 4 })
+  os.remove(path)
+end
+
 function TestWeight:test_two_handles_of_one_tensor_are_not_the_same_weight()
   local t <close> = native.tensor.zeros("f32", { 2, 2 })
   local a <close> = weight.dense(t)

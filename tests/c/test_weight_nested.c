@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every kind, in every format and nested at random, against values and products in f64. */
+#include "core/parallel.h"
+#include "support/samples.h"
+
+enum { TOKENS = 9 };
+
+static float *inputs(int64_t t, int64_t n) {
+  void *x;
+  TRY_OK(vise_mem_alloc_array(&x, t * n + 1, sizeof(float), &test_err));
+  for (int64_t s = 0; s < t; s++) {
+    for (int64_t j = 0; j < n; j++) {
+      ((float *)x)[s * n + j] = gaussian(s + 1000, j);
+    }
+  }
+  return x;
+}
+
+static vise_status
+multiply(const vise_weight *w, bool is_turned, float *y, const float *x, int64_t t, vise_err *err) {
+  return is_turned ? vise_weight_matmul_t(w, y, w->k, x, w->m, t, err)
+                   : vise_weight_matmul(w, y, w->m, x, w->k, t, err);
+}
+
+/* Few and many tokens, one thread and three, both ways round. */
+static void products_are_right(const vise_weight *w, const oracle *o, bool is_turned) {
+  static const int64_t counts[] = {0, 1, VISE_WEIGHT_FEW_TOKENS, TOKENS};
+  const int64_t n_in = is_turned ? w->m : w->k, n_out = is_turned ? w->k : w->m;
+  const int threads = vise_threads();
+  float *x = inputs(TOKENS, n_in), *y = inputs(TOKENS, n_out), *again = inputs(TOKENS, n_out);
+  for (int c = 0; c < 4; c++) {
+    vise_threads_set(1);
+    TRY_OK(multiply(w, is_turned, y, x, counts[c], &test_err));
+    product_is_of_the_oracle(o, y, x, counts[c], is_turned);
+    vise_threads_set(3);
+    TRY_OK(multiply(w, is_turned, again, x, counts[c], &test_err));
+    assert_memory_equal(y, again, (size_t)(counts[c] * n_out) * sizeof(float));
+  }
+  vise_threads_set(threads);
+  vise_mem_free(x);
+  vise_mem_free(y);
+  vise_mem_free(again);
+}
+
+static void chosen_rows_are_rows(const vise_weight *w, const float *values) {
+  const int32_t ids[] = {(int32_t)w->m - 1, 0, (int32_t)w->m / 2, 0};
+  if (w->m == 0) {
+    return;
+  }
+  float *rows = inputs(4, w->k);
+  TRY_OK(vise_weight_gather_rows(w, ids, 4, rows, w->k, &test_err));
+  for (int i = 0; i < 4; i++) {
+    assert_memory_equal(rows + i * w->k, values + ids[i] * w->k, (size_t)w->k * sizeof(float));
+  }
+  vise_mem_free(rows);
+}
+
+static void keeps_everything(const vise_weight *w) {
+  keeps_the_contract_of_weights(w);
+  oracle o = oracle_of_weight(w);
+  float *values = values_of(w);
+  values_are_of_the_oracle(&o, values);
+  chosen_rows_are_rows(w, values);
+  products_are_right(w, &o, false);
+  products_are_right(w, &o, true);
+  vise_mem_free(values);
+  free_oracle(&o);
+}
+
+static void every_kind_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{1, 1}, {0, 5}, {5, 0}, {3, 7}, {37, 300}, {70, 513}};
+  for (int i = 0; vise_weight_kinds[i] != NULL; i++) {
+    for (int s = 0; s < 6; s++) {
+      vise_weight *w = sample(vise_weight_kinds[i]->name, shapes[s][0], shapes[s][1]);
+      keeps_everything(w);
+      vise_weight_release(w);
+    }
+  }
+}
+
+static void every_format_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{1, 1}, {3, 33}, {5, 256}, {2, 512}};
+  for (int i = 0; vise_formats[i] != NULL; i++) {
+    int n = 0;
+    for (int s = 0; s < 4; s++) {
+      vise_weight *w = quant_of(vise_formats[i], 0, shapes[s][0], shapes[s][1]);
+      if (w != NULL) {
+        keeps_everything(w);
+        n++;
+      }
+      vise_weight_release(w);
+    }
+    assert_true(n >= 2);
+  }
+}
+
+static void weights_nested_at_random_answer_as_their_trees_say(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{1, 1}, {0, 5}, {5, 0}, {3, 7}, {17, 256}, {40, 300}};
+  for (uint32_t i = 0; i < 120; i++) {
+    uint32_t seed = i;
+    vise_weight *w = random_weight(&seed, 3, shapes[i % 6][0], shapes[i % 6][1]);
+    keeps_everything(w);
+    vise_weight_release(w);
+  }
+}
+
+static vise_status every_question(const vise_weight *w, float *y, const float *x, vise_err *err) {
+  double squared, norm;
+  VISE_TRY(vise_weight_matmul(w, y, w->m, x, w->k, 2, err));
+  VISE_TRY(vise_weight_matmul_t(w, y, w->k, x, w->m, 2, err));
+  VISE_TRY(vise_weight_dense_rows(w, 0, w->m, y, w->k, err));
+  VISE_TRY(vise_weight_difference(&squared, &norm, w, w, x, err));
+  assert_true(squared == 0.0);
+  return vise_weight_check_finite(w, err);
+}
+
+static void every_question_survives_every_allocation_failure(void **state) {
+  (void)state;
+  enum { M = 6, K = 128 };
+  float x[2 * K], y[M * K];
+  for (int j = 0; j < 2 * K; j++) {
+    x[j] = fabsf(gaussian(1, j));
+  }
+  for (uint32_t i = 0; i < 20; i++) {
+    uint32_t seed = i + 1000;
+    vise_weight *w = random_weight(&seed, 3, M, K);
+    TRY_OK(every_question(w, y, x, &test_err)); /* threads are there */
+    const size_t live = vise_mem_live_blocks();
+    vise_status st = VISE_ENOMEM;
+    for (long n = 0; st != VISE_OK; n++) {
+      vise_mem_fail_after(n);
+      st = every_question(w, y, x, &test_err);
+      vise_mem_fail_after(-1);
+      assert_true(st == VISE_OK || st == VISE_ENOMEM);
+      assert_int_equal(vise_mem_live_blocks(), live);
+    }
+    vise_weight_release(w);
+  }
+}
+
+static void importance_weighs_columns(void **state) {
+  (void)state;
+  vise_weight *a = dense_f32(2, 2, zero), *b = dense_f32(2, 2, zero);
+  memcpy(dense_data(a), (const float[]){1, 2, 3, 4}, 16);
+  memcpy(dense_data(b), (const float[]){1, 0, 4, 5}, 16);
+  double squared, norm;
+
+  TRY_OK(vise_weight_difference(&squared, &norm, a, b, (const float[]){10, 0.5f}, &test_err));
+
+  assert_true(squared == 10 * 1 + 0.5 * (4 + 1));
+  assert_true(norm == 10 * (1 + 9) + 0.5 * (4 + 16));
+  const float bad[] = {1, -1};
+  assert_int_equal(vise_weight_difference(&squared, &norm, a, b, bad, &test_err), VISE_ENUMERIC);
+  assert_string_equal(test_err.msg, "importance: of column 1 is -1, expected 0 or more");
+  vise_weight_release(a);
+  vise_weight_release(b);
+}
+
+static void shapes_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  vise_weight *a = dense_f32(4, 3, gaussian), *b = dense_f32(4, 5, gaussian), *w;
+  vise_tensor *four = factors_of(VISE_DTYPE_F32, 4), *wide = factors_of(VISE_DTYPE_F64, 3);
+
+  assert_int_equal(vise_weight_lowrank(&w, a, b, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg,
+                      "lowrank: b is [4, 3] and a is [4, 5], expected as many columns "
+                      "of b as rows of a");
+  assert_int_equal(vise_weight_sum(&w, (vise_weight *const[]){a, b}, 2, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg, "sum: term 2 is [4, 5], expected [4, 3] as term 1");
+  assert_int_equal(vise_weight_sum(&w, NULL, 0, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg, "sum: has 0 terms, expected 1 to 64");
+  assert_int_equal(vise_weight_scaled(&w, a, NULL, four, NULL, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg, "scaled: right is [4], expected [3], contiguous");
+  assert_int_equal(vise_weight_scaled(&w, a, NULL, wide, NULL, &test_err), VISE_EDTYPE);
+  assert_string_equal(test_err.msg, "scaled: right is f64, expected f32, f16 or bf16");
+  ((float *)vise_tensor_data(four))[2] = NAN;
+  assert_int_equal(vise_weight_scaled(&w, a, four, NULL, NULL, &test_err), VISE_ENUMERIC);
+  assert_string_equal(test_err.msg, "scaled: left: factor 2 is nan, expected a finite number");
+  vise_tensor_release(four);
+  vise_tensor_release(wide);
+  vise_weight_release(a);
+  vise_weight_release(b);
+}
+
+/* Doubling a weight by adding it to itself: 16 levels are 65535 nodes, which no artifact keeps. */
+static void nesting_ends_before_an_artifact_could_not_keep_it(void **state) {
+  (void)state;
+  vise_weight *w = dense_f32(1, 1, gaussian);
+  for (int level = 2; level <= 12; level++) {
+    w = sum_of(w, vise_weight_retain(w));
+  }
+  vise_weight *again;
+  assert_int_equal(vise_weight_sum(&again, (vise_weight *const[]){w, w}, 2, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg,
+                      "sum: has 13 or more levels and 8191 or more nodes, expected at "
+                      "most 16 and 4096");
+  vise_weight_release(w);
+
+  w = dense_f32(1, 1, gaussian);
+  for (int level = 2; level <= VISE_TREE_DEPTH; level++) {
+    w = scaled_of(w, 4, VISE_DTYPE_F32);
+  }
+  keeps_everything(w);
+  assert_int_equal(vise_weight_times(&again, w, 2.0f, &test_err), VISE_EARG);
+  vise_tree *t, *root;
+  TRY_OK(vise_weight_save(w, &t, &test_err));
+  TRY_OK(vise_tree_create(&root, "sum", 1, 1, &test_err));
+  TRY_OK(vise_tree_add_child(root, t, &test_err));
+  assert_int_equal(vise_weight_load(&again, root, &test_err), VISE_EFORMAT);
+  assert_string_equal(test_err.msg, "sum: is nested deeper than 16 levels");
+  vise_tree_free(root);
+  vise_weight_release(w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_kind_answers_as_its_tree_says),
+      cmocka_unit_test(every_format_answers_as_its_tree_says),
+      cmocka_unit_test(weights_nested_at_random_answer_as_their_trees_say),
+      cmocka_unit_test(every_question_survives_every_allocation_failure),
+      cmocka_unit_test(importance_weighs_columns),
+      cmocka_unit_test(shapes_that_do_not_fit_are_refused),
+      cmocka_unit_test(nesting_ends_before_an_artifact_could_not_keep_it),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

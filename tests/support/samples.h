@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/support/samples.h -- one weight of each kind, and weights nested at random. */
+#ifndef VISE_TESTS_SUPPORT_SAMPLES_H
+#define VISE_TESTS_SUPPORT_SAMPLES_H
+
+#include "format/format.h"
+#include "support/oracle.h"
+#include "weight/compose.h"
+#include "weight/quant.h"
+
+static const vise_dtype floats[] = {VISE_DTYPE_F64,  VISE_DTYPE_F32,     VISE_DTYPE_F16,
+                                    VISE_DTYPE_BF16, VISE_DTYPE_F8_E4M3, VISE_DTYPE_F8_E5M2};
+enum { N_FLOATS = sizeof floats / sizeof floats[0] };
+
+static inline vise_weight *dense_of(vise_dtype dtype, int64_t m, int64_t k) {
+  vise_weight *w = dense_f32(m, k, gaussian), *out;
+  vise_tensor *t;
+  TRY_OK(vise_tensor_convert(&t, vise_weight_dense_tensor(w), dtype, &test_err));
+  TRY_OK(vise_weight_dense(&out, t, &test_err));
+  vise_tensor_release(t);
+  vise_weight_release(w);
+  return out;
+}
+
+/* Gaussian weights in a setting of a format; NULL if it refuses the shape or the setting. */
+static inline vise_weight *quant_of(const vise_format *format, int index, int64_t m, int64_t k) {
+  char text[64];
+  vise_format_spec spec = {.format = format};
+  if (!setting(spec.values, text, format->params, index)) {
+    return NULL;
+  }
+  vise_weight *w = dense_f32(m, k, gaussian), *out;
+  const vise_status st = vise_weight_quantize(&out, w, &spec, NULL, &test_err);
+  vise_weight_release(w);
+  assert_true(st == VISE_OK || st == VISE_EARG || st == VISE_ESHAPE);
+  return out;
+}
+
+/* A vector of factors around one. */
+static inline vise_tensor *factors_of(vise_dtype dtype, int64_t n) {
+  vise_tensor *t, *out;
+  TRY_OK(vise_tensor_create(&t, VISE_DTYPE_F32, 1, &n, &test_err));
+  float *x = vise_tensor_data(t);
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = 1.0f + 0.3f * gaussian(77, i);
+  }
+  TRY_OK(vise_tensor_convert(&out, t, dtype, &test_err));
+  vise_tensor_release(t);
+  return out;
+}
+
+/* The kind made of `children`, which are released; shapes fit. */
+static inline vise_weight *lowrank_of(vise_weight *b, vise_weight *a) {
+  vise_weight *w;
+  TRY_OK(vise_weight_lowrank(&w, b, a, &test_err));
+  vise_weight_release(b);
+  vise_weight_release(a);
+  return w;
+}
+
+static inline vise_weight *sum_of(vise_weight *a, vise_weight *b) {
+  vise_weight *w;
+  TRY_OK(vise_weight_sum(&w, (vise_weight *const[]){a, b}, 2, &test_err));
+  vise_weight_release(a);
+  vise_weight_release(b);
+  return w;
+}
+
+/* which: bit 0 left, bit 1 right, bit 2 scale. */
+static inline vise_weight *scaled_of(vise_weight *c, int which, vise_dtype dtype) {
+  vise_weight *w;
+  vise_tensor *left = (which & 1) != 0 ? factors_of(dtype, c->m) : NULL;
+  vise_tensor *right = (which & 2) != 0 ? factors_of(dtype, c->k) : NULL;
+  vise_tensor *scale = (which & 4) != 0 ? factors_of(dtype, 1) : NULL;
+  TRY_OK(vise_weight_scaled(&w, c, left, right, scale, &test_err));
+  vise_tensor_release(left);
+  vise_tensor_release(right);
+  vise_tensor_release(scale);
+  vise_weight_release(c);
+  return w;
+}
+
+/* One weight of each kind; a new kind adds its line here. No part or attribute may be left out. */
+static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
+  if (strcmp(kind, "dense") == 0) {
+    return dense_of(VISE_DTYPE_BF16, m, k);
+  }
+  if (strcmp(kind, "quant") == 0) {
+    return quant_of(vise_format_find("int"), 0, m, k);
+  }
+  if (strcmp(kind, "lowrank") == 0) {
+    return lowrank_of(dense_of(VISE_DTYPE_F16, m, 3), dense_of(VISE_DTYPE_F32, 3, k));
+  }
+  if (strcmp(kind, "sum") == 0) {
+    return sum_of(dense_of(VISE_DTYPE_BF16, m, k), sample("quant", m, k));
+  }
+  if (strcmp(kind, "scaled") == 0) {
+    return scaled_of(sample("quant", m, k), 2, VISE_DTYPE_F32);
+  }
+  fail_msg("kind '%s' has no sample in tests/support/samples.h", kind);
+  return NULL;
+}
+
+/* ---- at random ---- */
+
+static inline int64_t draw(uint32_t *seed, int64_t n) {
+  *seed = *seed * 1664525u + 1013904223u;
+  return (int64_t)(*seed >> 8) % n;
+}
+
+/* A kind that decodes, in any format that takes the shape. */
+static inline vise_weight *random_leaf(uint32_t *seed, int64_t m, int64_t k) {
+  int n = 0;
+  while (vise_formats[n] != NULL) {
+    n++;
+  }
+  vise_weight *w = NULL;
+  if (draw(seed, 4) != 0) {
+    const int64_t index = draw(seed, 6);
+    w = quant_of(vise_formats[draw(seed, n)], (int)index, m, k);
+  }
+  return w != NULL ? w : dense_of(floats[1 + draw(seed, N_FLOATS - 1)], m, k);
+}
+
+/* At most `depth` levels of weights made of weights over a leaf. */
+static inline vise_weight *random_weight(uint32_t *seed, int depth, int64_t m, int64_t k) {
+  const int64_t kind = depth == 0 ? 0 : draw(seed, 7);
+  if (kind <= 1) {
+    return random_leaf(seed, m, k);
+  }
+  if (kind <= 3) {
+    const int64_t r = draw(seed, 40);
+    vise_weight *b = random_weight(seed, depth - 1, m, r);
+    return lowrank_of(b, random_weight(seed, depth - 1, r, k));
+  }
+  if (kind == 4) {
+    vise_weight *a = random_weight(seed, depth - 1, m, k);
+    return sum_of(a, random_weight(seed, depth - 1, m, k));
+  }
+  const vise_dtype dtype = floats[1 + draw(seed, 3)];
+  return scaled_of(random_weight(seed, depth - 1, m, k), 1 + (int)draw(seed, 7), dtype);
+}
+
+#endif

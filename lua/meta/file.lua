@@ -63,6 +63,11 @@ function file.list(folder) end
 ---@return string? code
 function file.stat(path) end
 
+--- Is the path itself a symbolic link, whether or not it leads anywhere?
+---@param path string
+---@return boolean
+function file.is_link(path) end
+
 --- The absolute path, links resolved. The file must exist.
 ---@param path string
 ---@return string?

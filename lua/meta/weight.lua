@@ -74,6 +74,10 @@ function Weight:difference(other) end
 ---@return string? code "cancelled"
 function Weight:check_finite() end
 
+--- Another handle of the same weight: closing one leaves the other open.
+---@return vise.Weight
+function Weight:share() end
+
 --- Let go now; safe to call twice.
 function Weight:close() end
 

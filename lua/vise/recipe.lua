@@ -103,8 +103,9 @@ end
 ---@generic T
 ---@param t T
 ---@param what? string what a key is called; a key that is not there then raises
+---@param may_lack? fun(key: any): boolean keys that are nil where they are not there
 ---@return T
-function M.freeze(t, what)
+function M.freeze(t, what, may_lack)
   if type(t) ~= "table" or getmetatable(t) ~= nil then
     return t
   end
@@ -113,7 +114,7 @@ function M.freeze(t, what)
     __metatable = false,
     __index = function(_, key)
       local value = t[key]
-      if value == nil and what then
+      if value == nil and what and not (may_lack and may_lack(key)) then
         error(check.unknown(what, tostring(key), check.sorted_keys(t)), 2)
       end
       return M.freeze(value)

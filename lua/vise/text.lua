@@ -140,13 +140,17 @@ function M.width(text)
   return utf8.len(text) or #text
 end
 
---- A text from a file, safe to print: control characters and broken UTF-8 as \xNN.
+--- A text from a file, safe to print: control characters (those beyond ASCII too) and broken UTF-8
+--- as \xNN.
 ---@param text string
 ---@return string
 function M.printable(text)
   if not utf8.len(text) then
     text = text:gsub("[\128-\255]", H.escape)
   end
+  text = text:gsub("\xC2[\x80-\x9F]", function(c)
+    return (c:gsub(".", H.escape))
+  end)
   return (text:gsub("[\0-\31\127]", H.escape))
 end
 

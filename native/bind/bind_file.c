@@ -125,6 +125,12 @@ static int file_stat(lua_State *L) {
   return 1;
 }
 
+/* file.is_link(path) -> boolean: a symbolic link, whether or not it leads anywhere */
+static int file_is_link(lua_State *L) {
+  lua_pushboolean(L, vise_file_is_link(luaL_checkstring(L, 1)));
+  return 1;
+}
+
 static int fail_errno(lua_State *L, const char *path, const char *doing) {
   vise_err err;
   (void)vise_fail(&err, VISE_EIO, "%s: cannot %s: %s", path, doing, strerror(errno));
@@ -195,6 +201,7 @@ static const luaL_Reg functions[] = {
     {"rename", file_rename},
     {"list", file_list},
     {"stat", file_stat},
+    {"is_link", file_is_link},
     {"realpath", file_realpath},
     {"exe", file_exe},
     {"is_terminal", file_is_terminal},

@@ -378,6 +378,13 @@ static int weight_tostring(lua_State *L) {
   return 1;
 }
 
+/* w:share() -> the same weight by a handle of its own: closing one leaves the other open */
+static int weight_share(lua_State *L) {
+  vise_weight *w = bind_check_weight(L, 1);
+  *bind_new_weight(L) = vise_weight_retain(w);
+  return 1;
+}
+
 /* w:close(), __close, __gc: let go now. Safe to call twice. */
 static int weight_close(lua_State *L) {
   vise_weight **slot = luaL_checkudata(L, 1, WEIGHT);
@@ -407,6 +414,7 @@ static const luaL_Reg methods[] = {
     {"tree", weight_tree},
     {"difference", weight_difference},
     {"check_finite", weight_check_finite},
+    {"share", weight_share},
     {"close", weight_close},
     {NULL, NULL},
 };

@@ -27,6 +27,13 @@ static vise_status io_error(vise_err *err, const char *path, const char *doing) 
   return vise_fail(err, VISE_EIO, "%s: cannot %s: %s", path, doing, strerror(errno));
 }
 
+static const char *kind_words(mode_t mode) {
+  return S_ISDIR(mode)    ? "a folder"
+         : S_ISFIFO(mode) ? "a FIFO"
+         : S_ISSOCK(mode) ? "a socket"
+                          : "a device";
+}
+
 /* Open a regular file for reading; a folder or a device gets a message of its own. */
 static vise_status open_regular(int *fd_out, size_t *bytes_out, const char *path, vise_err *err) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -41,8 +48,7 @@ static vise_status open_regular(int *fd_out, size_t *bytes_out, const char *path
   }
   if (!S_ISREG(info.st_mode)) {
     close(fd);
-    return vise_fail(err, VISE_EIO, "%s: is %s, expected a file", path,
-                     S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+    return vise_fail(err, VISE_EIO, "%s: is %s, expected a file", path, kind_words(info.st_mode));
   }
   *fd_out = fd;
   *bytes_out = (size_t)info.st_size;
@@ -364,6 +370,11 @@ vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err)
       .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
   };
   return VISE_OK;
+}
+
+bool vise_file_is_link(const char *path) {
+  struct stat info;
+  return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
 }
 
 static int compare_names(const void *a, const void *b) {

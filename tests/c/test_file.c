@@ -181,7 +181,7 @@ static void what_is_no_file_is_refused_by_name(void **state) {
   assert_string_equal(err.msg, expected);
 
   assert_int_equal(vise_file_map_open(&map, "/dev/null", &err), VISE_EIO);
-  assert_string_equal(err.msg, "/dev/null: is a special file, expected a file");
+  assert_string_equal(err.msg, "/dev/null: is a device, expected a file");
 
   const char *path = test_path(folder, "none");
   assert_int_equal(vise_file_map_open(&map, path, &err), VISE_EIO);
@@ -191,6 +191,8 @@ static void what_is_no_file_is_refused_by_name(void **state) {
   const char *fifo = test_path(folder, "fifo");
   assert_int_equal(mkfifo(fifo, 0600), 0);
   assert_int_equal(vise_file_map_open(&map, fifo, &err), VISE_EIO); /* and does not wait for it */
+  snprintf(expected, sizeof expected, "%s: is a FIFO, expected a file", fifo);
+  assert_string_equal(err.msg, expected);
 }
 
 static void a_file_over_the_limit_is_refused(void **state) {

@@ -162,7 +162,8 @@ function TestCommands:test_the_repl_reads_what_is_piped_to_it()
 
   local output, code, errors = repl("error('x')\nvise.modle\n7\n")
   lu.assertEquals(output, "7\n")
-  lu.assertEquals(code, 0)
+  lu.assertEquals(code, 1)
+  lu.assertEquals({ select(2, repl("x = 1\n")) }, { 0, "" })
   lu.assertStrContains(errors, "stdin:1: x")
   lu.assertStrContains(errors, "did you mean 'model'?")
 

@@ -140,6 +140,69 @@ function TestHostile:test_a_tokenizer_that_was_cut_off()
   lu.assertStrContains(errors, "tokenizer.model: protocol buffer: field 3 is cut off")
 end
 
+function TestHostile:test_what_is_no_file_is_named_and_not_waited_for()
+  local folder = tiny_model.write(program.folder() .. "/odd")
+  local fifo = program.folder() .. "/fifo"
+  assert(os.execute("mkfifo '" .. fifo .. "'"))
+  local commands = {
+    { "recipe", "check", fifo }, { "run", fifo }, { "inspect", fifo }, { "verify", fifo },
+    { "eval", folder, "--text", fifo, "--protocol", "nll-32" },
+  }
+  for _, command in ipairs(commands) do
+    local output, code, errors = program.run(command)
+    lu.assertEquals({ output, code }, { "", 1 }, command[1])
+    lu.assertStrContains(errors, fifo .. ": is a FIFO, expected a file")
+  end
+  for _, name in ipairs({ SHARD, "tokenizer.model", "config.json" }) do
+    local path = folder .. "/" .. name
+    for _, kind in ipairs({ { "mkfifo '%s'", "a FIFO" }, { "ln -s /dev/zero '%s'", "a device" },
+      { "mkdir '%s'", "a folder" } }) do
+      assert(native.file.rename(path, path .. ".away"))
+      assert(os.execute(kind[1]:format(path)))
+      local _, code, errors = program.run({ "generate", folder, "--prompt", "a", "--tokens", "2" })
+      lu.assertEquals(code, 1)
+      lu.assertStrContains(errors, ("%s: is %s, expected a file"):format(path, kind[2]))
+      assert(native.file.remove_tree(path))
+      assert(native.file.rename(path .. ".away", path))
+    end
+  end
+end
+
+function TestHostile:test_an_out_that_is_no_new_folder()
+  local folder = tiny_model.write(program.folder() .. "/model")
+  local base = program.folder() .. "/outs"
+  assert(native.file.make_dirs(base .. "/full/x"))
+  assert(native.file.replace(base .. "/file", ""))
+  assert(os.execute(("cd '%s' && ln -s nowhere link"):format(base)))
+  for name, message in pairs({ link = "is a symbolic link, expected a folder to make",
+    file = "is no folder, expected a folder to make", full = "is not empty, expected a new one" }) do
+    local _, code, errors = program.run({ "compress", folder, "--method", "rtn", "--out",
+      base .. "/" .. name })
+    lu.assertEquals(code, 2)
+    lu.assertStrContains(errors, message)
+  end
+  lu.assertEquals(native.file.list(base), { "file", "full", "link" })
+  lu.assertEquals(native.file.list(base .. "/full"), { "x" })
+end
+
+function TestHostile:test_what_a_recipe_says_cannot_drive_the_terminal()
+  local path = program.folder() .. "/esc.lua"
+  assert(native.file.replace(path, [[
+local vise = require "vise"
+return vise.recipe { about = "\27[2Ja\u{9b}b", run = function(_, job)
+  job:log("\27[2Jc\u{9b}31m\nd") error("\27[2Je\u{9b}")
+end }]]))
+  local output, _, errors = program.run({ "recipe", "check", path })
+  local _, _, more = program.run({ "run", path, "--out", program.folder() .. "/esc" })
+  for _, text in ipairs({ output, errors, more }) do
+    lu.assertNil(text:find("\27", 1, true))
+    lu.assertNil(text:find("\u{9b}", 1, true))
+  end
+  lu.assertStrContains(output, "\\x1b[2Ja\\xc2\\x9bb")
+  lu.assertStrContains(more, "\\x1b[2Jc\\xc2\\x9b31m\\x0ad")
+  lu.assertStrContains(more, "\\x1b[2Je")
+end
+
 local code = lu.LuaUnit.run()
 program.clean()
 os.exit(code)

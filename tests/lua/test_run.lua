@@ -83,8 +83,8 @@ function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()
 end
 
 function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()
-  for _, bomb in ipairs({ 'local s = ("x"):rep(1 << 30)', "local t = {} "
-    .. 'while true do t[#t + 1] = ("y"):rep(1 << 20) .. #t end' }) do
+  for _, bomb in ipairs({ 'local s = ("x"):rep(1 << 30)', 'local s = "y" while true do s = s .. s end',
+    'local s, t = ("z"):rep(1 << 16), {} while true do t[#t + 1] = s .. #t end' }) do
     local _, message = run.describe(recipe(bomb .. "\n" .. EMPTY))
 
     lu.assertEquals(message, "r.lua: not enough memory to load it in 512 MiB, expected a file "
@@ -180,6 +180,71 @@ function TestExecute:test_a_run_returns_its_rows_and_its_record()
   lu.assertStrContains(native.file.read(result.directory .. "/log.txt"), "16 places")
   lu.assertEquals(native.file.list(result.directory),
     { "ledger.json", "log.txt", "metrics.jsonl", "run.json" })
+end
+
+function TestExecute:test_a_key_that_rows_do_not_have_is_an_error()
+  local _, message = execute(with_body([[
+    local row = job:measure(job:open(p.model), { text = p.text, protocol = "nll-32" })
+    assert(row.kl == nil and row.top1_se == nil) -- known, but not without a reference
+    return row.perplexty]]), "row")
+
+  lu.assertStrContains(message,
+    "r.lua:5: unknown key of the row 'perplexty' (did you mean 'perplexity'?")
+end
+
+local OWN = [[
+    local kept
+    vise.method.register({
+      name = "mine", family = "quant", summary = "a rtn that closes all it gets", source = "here",
+      version = 1, scope = "weight", needs = {}, is_exact = true, params = {
+        { name = "width", kind = "int", default = 4, min = 2, max = 8, doc = "bits" } },
+      run = function(w, options)
+        kept = vise.method.run("rtn", w, { bits = options.width, group = 16 })
+        w:close()
+        return kept
+      end,
+    })
+    local m = job:open(p.model)
+    local how = { text = p.text, protocol = "nll-32" }
+    local a = job:compress(m, { { match = "*", method = "rtn", bits = 3, group = 16 } })
+    local b = job:compress(m, { { match = "*", method = "mine", width = 3 } })
+]]
+
+function TestExecute:test_a_method_of_the_recipe_compresses_a_model()
+  local result = assert(execute(with_body(OWN .. [[
+    job:measure(a, how) job:measure(b, how) job:save(b)]]), "own"))
+
+  lu.assertEquals(result.rows[2].nll, result.rows[1].nll)
+  lu.assertNotNil(native.file.stat(result.directory .. "/model.vise"))
+end
+
+function TestExecute:test_handles_that_a_recipe_closes_leave_the_model_whole()
+  local result = assert(execute(with_body(OWN .. [[
+    for _, of in ipairs({ m, b }) do
+      local before = job:measure(of, how).nll
+      for _, place in ipairs(of:places()) do
+        of:weight(place.name):close()
+      end
+      for _, name in ipairs(of:tensors()) do
+        of:tensor(name):close()
+      end
+      if kept then
+        kept:close()
+      end
+      assert(job:measure(of, how).nll == before)
+    end
+    job:measure(job:compress(m, { { match = "*", method = "mine" } }), how)]]), "closed"))
+
+  lu.assertEquals(#result.rows, 5)
+end
+
+function TestExecute:test_a_method_of_the_house_cannot_be_replaced()
+  local _, message = execute(with_body([[
+    local own = {}
+    for key, value in pairs(vise.method.find("rtn")) do own[key] = value end
+    vise.method.register(own)]]), "replace")
+
+  lu.assertStrContains(message, "method 'rtn': is there already")
 end
 
 function TestExecute:test_a_line_of_the_log_stays_one_line()

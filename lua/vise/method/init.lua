@@ -48,7 +48,9 @@ end
 --- Add a method written in Lua; raises if the name is taken or a field is missing or wrong.
 ---@param method vise.Method
 function M.register(method)
-  H.add(H.load(), method)
+  local methods = H.load()
+  H.add(methods, method)
+  methods[method.name] = H.apart(method)
 end
 
 --- The options of a method: its own and, if it takes one, those of the format that `options` names.
@@ -208,6 +210,24 @@ function H.add(methods, method)
     check.fail("method '%s': is there already", method.name)
   end
   methods[method.name] = method
+end
+
+--- A copy of a method of the user's: its `run` holds handles of its own, so that it cannot close
+--- the weights of a model, nor what it gave.
+function H.apart(method)
+  local copy, run = {}, method.run
+  for key, value in pairs(method) do
+    copy[key] = value
+  end
+  function copy.run(w, options, extra)
+    local result, message, code = run(w:share(), options, extra)
+    if result ~= nil then
+      H.check_result(copy.name, w, result)
+      result = result:share()
+    end
+    return result, message, code
+  end
+  return copy
 end
 
 function H.check_needs(method, extra)

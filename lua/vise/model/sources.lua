@@ -17,11 +17,11 @@ local H = {}
 ---@return table source
 function M.open(path)
   local stat = must(native.file.stat(path))
-  if stat.kind == "file" then
+  if stat.kind ~= "folder" then
     return require("vise.model.sealed").open(path)
   elseif H.is_file(path .. "/model.vise") then
     return require("vise.model.sealed").open(path .. "/model.vise")
-  elseif H.is_file(path .. "/config.json") then
+  elseif native.file.stat(path .. "/config.json") then
     return require("vise.model.folder").open(path)
   end
   refusal.refuse(path .. ": the folder has neither config.json nor model.vise", "io")

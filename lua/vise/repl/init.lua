@@ -15,6 +15,7 @@ local H = {}
 
 --- Read, run and print until the input ends.
 ---@param opts vise.ReplOptions
+---@return boolean is_clean nothing failed
 function M.run(opts)
   local session = setmetatable({
     _env = setmetatable(H.globals(opts.globals), { __index = _G }),
@@ -30,6 +31,7 @@ function M.run(opts)
     end
   until ok and not more
   session:_close_history()
+  return not session._has_failed
 end
 
 --- Read one chunk, of as many lines as it needs, and run it; false at the end of input.
@@ -91,6 +93,7 @@ function H.trace(message)
 end
 
 function H:_report(message)
+  self._has_failed = true
   if native.core.cancelled() then
     message = "interrupted"
     native.core.cancel_clear()

@@ -10,6 +10,14 @@ local H = {}
 M.NUMBERS = { "bits_per_weight", "bytes", "kl", "kl_median", "kl_p99", "nll", "nll_byte",
   "nll_delta", "perplexity", "tokens", "top1" }
 
+--- Is that the name of such a number or of its standard error?
+---@param name any
+---@return boolean
+function M.is_number(name)
+  local number = type(name) == "string" and name:gsub("_se$", "")
+  return check.nearest(number or "", M.NUMBERS) == number
+end
+
 ---@class vise.ClaimResult
 ---@field name string
 ---@field comparison "<"|"<="|">"|">="

@@ -193,9 +193,13 @@ function H.target(request)
     return nil, "--out is empty, expected the name of a folder to make", "argument"
   end
   directory = #directory > 1 and directory:gsub("/+$", "") or directory
+  if native.file.is_link(directory) then
+    local text = "--out: '%s' is a symbolic link, expected a folder to make"
+    return nil, text:format(directory), "argument"
+  end
   local info = native.file.stat(directory)
   if info and info.kind ~= "folder" then
-    return nil, ("--out: '%s' is a file, expected a folder to make"):format(directory), "argument"
+    return nil, ("--out: '%s' is no folder, expected a folder to make"):format(directory), "argument"
   elseif info then
     local names, message, code = native.file.list(directory)
     if names == nil then

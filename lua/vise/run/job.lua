@@ -3,6 +3,7 @@
 
 local artifact = require("vise.artifact")
 local check = require("vise.check")
+local claims = require("vise.run.claims")
 local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
@@ -113,7 +114,7 @@ function H:measure(m, opts)
   self._models[#self._rows] = m
   self:_write_rows()
   self._emit({ event = "row", row = row })
-  return recipe.freeze(row)
+  return recipe.freeze(row, "key of the row", claims.is_number)
 end
 
 --- Write the model as the run's artifact; once in a run.
@@ -240,7 +241,8 @@ function H:_model_handle(m)
   for _, name in ipairs(H.forwarded) do
     view[name] = function(handle, ...)
       local of = self:_model(handle, name)
-      return recipe.freeze((assert(of[name](of, ...))))
+      local result = assert(of[name](of, ...))
+      return recipe.freeze(name == "weight" and result:share() or result)
     end
   end
   local handle = recipe.freeze(view, "field of a model")

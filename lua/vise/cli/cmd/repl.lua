@@ -13,17 +13,19 @@ function H.run(args)
   if args[1] then
     globals.m = options.open_model(args[1])
   end
-  if native.file.is_terminal(0) then
+  local is_typed = native.file.is_terminal(0)
+  if is_typed then
     local version = native.core.version()
     term.write(("vise %s, Lua %s. `vise` holds the modules%s; Ctrl-D ends.\n"):format(
       version.vise, version.lua, args[1] and ", `m` the model" or ""))
   end
-  repl.run({
+  local is_clean = repl.run({
     globals = globals,
     colour = function(style, s)
       return term.style(2, style, s)
     end,
   })
+  return (is_typed or is_clean) and 0 or 1
 end
 
 ---@type vise.Command
@@ -34,7 +36,8 @@ return {
   options = {},
   details = [[
 Expressions print their value. A chunk goes on over lines until it is whole. Ctrl-C abandons the
-line or stops what runs. With readline installed lines can be edited and are remembered.
+line or stops what runs. With readline installed lines can be edited and are remembered. Lines
+that are piped in go on after one that fails; the exit code is then 1.
 
   > m = vise.model.open("MODEL")
   > w = m:weight("layers.0.mlp.down")

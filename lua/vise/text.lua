@@ -73,11 +73,12 @@ function M.with_error(x, error, digits)
   return M.number(x, digits) .. " ± " .. M.number(error, digits)
 end
 
---- "0.9137" as "91.4 %"; "-" for nil.
----@param share number|nil in [0, 1]
+--- 0.8102 with the standard error 0.0021 as "81.02 ± 0.21 %".
+---@param share number in [0, 1]
+---@param error number standard error
 ---@return string
-function M.percent(share)
-  return share and ("%.1f %%"):format(100 * share) or "-"
+function M.percent(share, error)
+  return M.with_error(100 * share, 100 * error, 1) .. " %"
 end
 
 ---@class vise.TableColumn

@@ -35,6 +35,26 @@ function TestCommands:test_eval_prints_the_promised_keys()
   lu.assertEquals(against.top1, 1)
 end
 
+function TestCommands:test_eval_shows_its_windows_and_says_when_they_are_few()
+  local subject, path = program.subject(), program.folder() .. "/windows.txt"
+  for name, expected in pairs({
+    ["nll-512"] = { " tokens in 1 window\n", "no error bars: one window, expected at least 30\n" },
+    ["nll-64"] = { " windows\n", "error bars from few windows" },
+    ["nll-3"] = { " windows\n" },
+  }) do
+    assert(native.file.replace(path, native.file.read(subject.text):sub(1, 300)))
+    local output = program.run({ "eval", subject.model, "--text", path, "--protocol", name,
+      "--against", subject.model })
+
+    lu.assertStrContains(output, expected[1])
+    lu.assertStrContains(output, expected[2] or "NLL/byte")
+    lu.assertEquals(output:find("error bars") ~= nil, expected[2] ~= nil, name)
+    lu.assertNotStrContains(output, "nan")
+    local shows_error = output:find("perplexity  +[%d.]+ ± ") and output:find("agreement  100.0 ± 0.0 %%")
+    lu.assertEquals(shows_error ~= nil, name ~= "nll-512", output)
+  end
+end
+
 function TestCommands:test_eval_bytes_are_those_of_the_file_on_disk()
   local subject = program.subject()
   if not subject.is_real then

@@ -17,8 +17,9 @@ end
 --- The numbers of a row that do not depend on time.
 local function numbers(row)
   local copy = {}
-  for _, key in ipairs({ "protocol", "tokens", "nll", "nll_se", "perplexity", "bytes",
-    "bits_per_weight", "kl", "kl_se", "kl_median", "kl_p99", "top1", "top1_se", "nll_delta",
+  for _, key in ipairs({ "protocol", "tokens", "clusters", "nll", "nll_se", "nll_byte",
+    "nll_byte_se", "perplexity", "perplexity_se", "bytes", "bits_per_weight", "kl", "kl_se",
+    "kl_median", "kl_median_se", "kl_p99", "kl_p99_se", "top1", "top1_se", "nll_delta",
     "nll_delta_se" }) do
     copy[key] = row[key]
   end
@@ -54,15 +55,16 @@ function TestRuns:test_rows_have_the_promised_keys_and_the_bytes_on_disk()
 
   lu.assertEquals(#result.rows, 2)
   for _, row in ipairs(result.rows) do
-    for _, key in ipairs({ "name", "protocol", "tokens", "nll", "nll_se", "perplexity", "bytes",
-      "bits_per_weight" }) do
+    for _, key in ipairs({ "name", "protocol", "tokens", "clusters", "nll", "nll_se", "nll_byte",
+      "nll_byte_se", "perplexity", "perplexity_se", "bytes", "bits_per_weight" }) do
       lu.assertNotNil(row[key], key)
     end
   end
   lu.assertEquals(result.rows[1].name, "original")
   lu.assertNil(result.rows[1].kl)
-  lu.assertIsNumber(result.rows[2].kl_se)
-  lu.assertIsNumber(result.rows[2].top1)
+  for _, key in ipairs({ "kl_se", "kl_median_se", "kl_p99_se", "top1", "top1_se", "nll_delta_se" }) do
+    lu.assertIsNumber(result.rows[2][key], key)
+  end
   lu.assertEquals(result.rows[2].bits_per_weight, result.artifact.bits_per_weight)
   lu.assertEquals(result.rows[2].bytes, native.file.stat(result.run .. "/model.vise").bytes)
 end

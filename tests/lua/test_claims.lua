@@ -23,4 +23,10 @@ function TestClaims:test_unknown_numbers_and_bounds_that_are_none_are_refused()
   lu.assertNil(claims.problem("kl", { ">=", 0 }))
 end
 
+function TestClaims.test_standard_errors_may_be_claimed_and_times_not()
+  lu.assertNil(claims.problem("kl_p99_se", { "<", 1 }))
+  lu.assertNil(claims.problem("nll_byte_se", { "<", 1 }))
+  lu.assertStrContains(claims.problem("tokens_per_s", { ">", 1 }), "unknown number 'tokens_per_s'")
+end
+
 os.exit(lu.LuaUnit.run())

@@ -75,6 +75,40 @@ function TestStatistics.test_one_cluster_has_no_standard_error()
   lu.assertIsNaN(se)
 end
 
+function TestStatistics.test_a_ratio_and_its_se_worked_by_hand()
+  -- Sums 4 and 5 over sizes 1 and 2: ratio 3, residuals 4 - 3 = 1 and 5 - 6 = -1,
+  -- se = sqrt(2 / 1 * (1 + 1)) / 3 = 2 / 3.
+  local ratio, se = statistics.ratio({ 1, 3, 5 }, { 2, 1 }, { 1, 2 })
+
+  lu.assertEquals(ratio, 3.0)
+  lu.assertAlmostEquals(se, 2 / 3, 1e-15)
+end
+
+function TestStatistics.test_the_se_of_a_ratio_is_the_spread_over_simulated_texts()
+  -- 50 clusters whose sums follow their sizes: over many such texts, the mean of the squared errors is
+  -- the variance of the ratio. Were the sizes taken as fixed, it would be much more.
+  math.randomseed(13)
+  local n, sum, squares, variance = 400, 0, 0, 0
+  for _ = 1, n do
+    local values, counts, sizes = {}, {}, {}
+    for d = 1, 50 do
+      counts[d] = math.random(5, 20)
+      sizes[d] = 0
+      for _ = 1, counts[d] do
+        local bytes = math.random(1, 9)
+        sizes[d] = sizes[d] + bytes
+        values[#values + 1] = bytes * (0.5 + math.random())
+      end
+    end
+    local ratio, se = statistics.ratio(values, counts, sizes)
+    sum, squares, variance = sum + ratio, squares + ratio ^ 2, variance + se ^ 2 / n
+  end
+
+  local expected = (squares - sum ^ 2 / n) / (n - 1)
+
+  lu.assertTrue(variance / expected > 0.75 and variance / expected < 1.33, variance / expected)
+end
+
 function TestStatistics.test_a_paired_difference_drops_what_both_share()
   local a, b = { 101, 5, 33 }, { 100, 4, 32 }
 

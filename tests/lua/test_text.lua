@@ -34,6 +34,9 @@ function TestText:test_an_error_decides_how_many_decimals_are_shown()
   lu.assertEquals(text.with_error(1.5, nil), "1.5000")
   lu.assertEquals(text.with_error(nil, nil), "-")
   lu.assertEquals(text.with_error(0, 0), "0.0000 ± 0.0000")
+  lu.assertEquals(text.percent(0.81024, 0.00213), "81.02 ± 0.21 %")
+  lu.assertEquals(text.percent(0.99931, 0.00012), "99.931 ± 0.012 %")
+  lu.assertEquals(text.percent(0.5, 0 / 0), "50.0 %")
 end
 
 function TestText:test_tables_align_by_characters_not_bytes()

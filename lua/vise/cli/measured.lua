@@ -7,6 +7,9 @@ local text = require("vise.text")
 local M = {}
 local H = {}
 
+--- Below these, twice the standard error is noticeably less than 95 % (share/doc/metrics.md).
+local ENOUGH_WINDOWS <const> = 30
+
 --- Write the rows, those of one protocol together under its name.
 ---@param rows table[] as vise.metric.evaluate returns them, with a `name`
 function M.write(rows)
@@ -20,21 +23,38 @@ function M.write(rows)
   end
   for i, protocol in ipairs(order) do
     local group = groups[protocol]
-    local title = ("%s, %s tokens"):format(protocol, text.count(group[1].tokens))
+    local tokens, windows = text.count(group[1].tokens), H.windows(group[1].clusters)
+    local title = ("%s, %s tokens in %s"):format(protocol, tokens, windows)
     term.write((i > 1 and "\n" or "") .. term.style(1, "dim", title) .. "\n\n")
     H.write_group(group)
+    H.write_note(group[1].clusters)
   end
+end
+
+--- Say where the error bars promise more than they hold.
+function H.write_note(n)
+  if n < ENOUGH_WINDOWS then
+    local note = n == 1 and "no error bars: one window, expected at least %d"
+      or "error bars from few windows: rough, expected at least %d windows"
+    term.write("\n  " .. term.style(1, "dim", note:format(ENOUGH_WINDOWS)) .. "\n")
+  end
+end
+
+function H.windows(n)
+  return n == 1 and "1 window" or text.count(n) .. " windows"
 end
 
 --- One line of the table: a title and a function of a measured row, nil where there is nothing.
 H.lines = {
   { "NLL/token", function(row) return text.with_error(row.nll, row.nll_se) end },
-  { "perplexity", function(row) return text.number(row.perplexity) end },
+  { "NLL/byte", function(row) return text.with_error(row.nll_byte, row.nll_byte_se) end },
+  { "perplexity", function(row) return text.with_error(row.perplexity, row.perplexity_se) end },
   { "NLL change", function(row)
-    return row.nll_delta and ("%+.4f ± %.4f"):format(row.nll_delta, row.nll_delta_se)
+    return row.nll_delta and (row.nll_delta < 0 and "" or "+")
+      .. text.with_error(row.nll_delta, row.nll_delta_se)
   end },
   { "KL/token", function(row) return row.kl and text.with_error(row.kl, row.kl_se) end },
-  { "top-1 agreement", function(row) return row.top1 and text.percent(row.top1) end },
+  { "top-1 agreement", function(row) return row.top1 and text.percent(row.top1, row.top1_se) end },
   { "stored", function(row) return text.bytes(row.bytes) end },
   { "bits/weight", function(row) return text.number(row.bits_per_weight, 2) end },
   { "tokens/s", function(row) return text.count(row.tokens_per_s) end },

@@ -31,6 +31,7 @@ local H = {}
 ---@field nll number nats per token
 ---@field nll_se number NaN, as all standard errors, if there is but one cluster
 ---@field nll_byte number nats per byte of text
+---@field nll_byte_se number
 ---@field perplexity number
 ---@field perplexity_se number
 ---@field bytes integer of the file or files, or packed in memory if the model was not saved
@@ -38,7 +39,9 @@ local H = {}
 ---@field kl? number nats per token from the reference; this and the rest only with `against`
 ---@field kl_se? number
 ---@field kl_median? number
+---@field kl_median_se? number
 ---@field kl_p99? number
+---@field kl_p99_se? number
 ---@field top1? number share of tokens where both put the same id first
 ---@field top1_se? number
 ---@field nll_delta? number nll less that of the reference, paired per token
@@ -88,18 +91,19 @@ function H.evaluate(model, options)
   return H.result(model, plan, tally, against)
 end
 
---- What will be scored: name, windows, batches, tokens, bytes, and the counts of the clusters.
+--- What will be scored: name, windows, batches, tokens, bytes, and the counts and sizes (in bytes) of
+--- the clusters.
 function H.plan(model, options)
   local parsed = protocol.parse(options.protocol)
   local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text, model.config.bos_token_id))
   local plan = { name = parsed.name, windows = windows, batches = protocol.batches(windows),
-    counts = {}, tokens = 0, bytes = 0 }
+    counts = {}, sizes = {}, tokens = 0, bytes = 0 }
   for i, window in ipairs(windows) do
     if #window.ids > model.context then
       check.fail("protocol '%s': a window has %d tokens, expected at most %d (the context of '%s')",
         parsed.name, #window.ids, model.context, model.name)
     end
-    plan.counts[i] = #window.ids - window.first + 1
+    plan.counts[i], plan.sizes[i] = #window.ids - window.first + 1, window.bytes
     plan.tokens = plan.tokens + plan.counts[i]
     plan.bytes = plan.bytes + window.bytes
   end
@@ -186,6 +190,7 @@ end
 function H.result(model, plan, tally, against)
   local bytes = model:disk_bytes() or must(model:bytes())
   local nll, nll_se = statistics.mean(tally.nll, plan.counts)
+  local nll_byte, nll_byte_se = statistics.ratio(tally.nll, plan.counts, plan.sizes)
   local measured = {
     protocol = plan.name,
     tokens = plan.tokens,
@@ -195,7 +200,8 @@ function H.result(model, plan, tally, against)
     tokens_per_s = plan.tokens / tally.seconds,
     nll = nll,
     nll_se = nll_se,
-    nll_byte = nll * plan.tokens / plan.bytes,
+    nll_byte = nll_byte,
+    nll_byte_se = nll_byte_se,
     perplexity = math.exp(nll),
     perplexity_se = math.exp(nll) * nll_se,
     bytes = bytes,

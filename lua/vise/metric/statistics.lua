@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Means with clustered standard errors, quantiles.
+--- Means and ratios with clustered standard errors, quantiles.
 -- Tokens of one document lean the same way, so they are no independent draws; documents are. With D
 -- clusters of n_d values and sums S_d, N values in all,
 --
@@ -15,23 +15,34 @@ local M = {}
 ---@return number mean
 ---@return number se NaN for a single cluster, which says nothing of how clusters differ
 function M.mean(values, counts)
-  local sums, at, total = {}, 0, 0.0
+  return M.ratio(values, counts, counts)
+end
+
+--- Sum of the values over the sum of the sizes, and its clustered standard error: as above, with the
+--- size of a cluster for n_d (the ratio estimator).
+---@param values number[] cluster after cluster
+---@param counts integer[] as for mean
+---@param sizes number[] of each cluster, not all 0
+---@return number ratio
+---@return number se NaN for a single cluster
+function M.ratio(values, counts, sizes)
+  local sums, at, total, size = {}, 0, 0.0, 0
   for d, n in ipairs(counts) do
     local sum = 0.0
     for i = at + 1, at + n do
       sum = sum + values[i]
     end
-    sums[d], at, total = sum, at + n, total + sum
+    sums[d], at, total, size = sum, at + n, total + sum, size + sizes[d]
   end
-  local mean = total / at
+  local ratio = total / size
   if #counts == 1 then
-    return mean, 0 / 0
+    return ratio, 0 / 0
   end
   local spread = 0.0
-  for d, n in ipairs(counts) do
-    spread = spread + (sums[d] - n * mean) ^ 2
+  for d, sum in ipairs(sums) do
+    spread = spread + (sum - sizes[d] * ratio) ^ 2
   end
-  return mean, math.sqrt(#counts / (#counts - 1) * spread) / at
+  return ratio, math.sqrt(#counts / (#counts - 1) * spread) / size
 end
 
 --- Mean and clustered standard error of the paired differences a[i] - b[i].

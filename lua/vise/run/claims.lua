@@ -2,13 +2,18 @@
 --- What a recipe's author saw, against what a run has measured.
 
 local check = require("vise.check")
+local fields = require("vise.metric.fields")
 
 local M = {}
 local H = {}
 
---- The numbers of a measured row that may be claimed.
-M.NUMBERS = { "bits_per_weight", "bytes", "kl", "kl_median", "kl_p99", "nll", "nll_byte",
-  "nll_delta", "perplexity", "tokens", "top1" }
+--- The numbers of a measured row that may be claimed: those that are no times.
+M.NUMBERS = {}
+for _, row in ipairs(fields.list()) do
+  if row.name ~= "seconds" and row.name ~= "tokens_per_s" then
+    table.insert(M.NUMBERS, row.name)
+  end
+end
 
 --- Is that the name of such a number or of its standard error?
 ---@param name any

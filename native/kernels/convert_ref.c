@@ -78,6 +78,24 @@ uint8_t vise_f32_to_e5m2(float x) {
   return (uint8_t)(sign | (isnan(x) ? 0x7eu : code > 0x7bu ? 0x7bu : code));
 }
 
+/* A float of 6 or fewer bits, whose largest magnitude `largest` has all bits set. */
+static uint8_t round_small(float x, int m, int bias, uint32_t largest) {
+  const uint32_t code = round_magnitude(x, m, bias);
+  return (uint8_t)((code > largest ? largest : code) | (bits_of(x) >> 31) * (largest + 1));
+}
+
+uint8_t vise_f32_to_e2m3(float x) {
+  return round_small(x, 3, 1, 0x1f);
+}
+
+uint8_t vise_f32_to_e3m2(float x) {
+  return round_small(x, 2, 3, 0x1f);
+}
+
+uint8_t vise_f32_to_e2m1(float x) {
+  return round_small(x, 1, 1, 0x7);
+}
+
 float vise_bf16_to_f32(uint16_t x) {
   return float_of((uint32_t)x << 16);
 }
@@ -117,6 +135,18 @@ float vise_e5m2_to_f32(uint8_t x) {
   return with_sign(magnitude_value(code, 2, 15), negative);
 }
 
+float vise_e2m3_to_f32(uint8_t x) {
+  return with_sign(magnitude_value(x & 0x1fu, 3, 1), x >> 5 & 1u);
+}
+
+float vise_e3m2_to_f32(uint8_t x) {
+  return with_sign(magnitude_value(x & 0x1fu, 2, 3), x >> 5 & 1u);
+}
+
+float vise_e2m1_to_f32(uint8_t x) {
+  return with_sign(magnitude_value(x & 0x7u, 1, 1), x >> 3 & 1u);
+}
+
 static void bf16_decode_ref(float *out, const uint16_t *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     out[i] = vise_bf16_to_f32(x[i]);
@@ -147,21 +177,57 @@ static void e4m3_decode_ref(float *out, const uint8_t *x, int64_t n) {
   }
 }
 
-static void e5m2_decode_ref(float *out, const uint8_t *x, int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    out[i] = vise_e5m2_to_f32(x[i]);
-  }
-}
-
 static void e4m3_encode_ref(uint8_t *out, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     out[i] = vise_f32_to_e4m3(x[i]);
   }
 }
 
+static void e5m2_decode_ref(float *out, const uint8_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_e5m2_to_f32(x[i]);
+  }
+}
+
 static void e5m2_encode_ref(uint8_t *out, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     out[i] = vise_f32_to_e5m2(x[i]);
+  }
+}
+
+static void e2m3_decode_ref(float *out, const uint8_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_e2m3_to_f32(x[i]);
+  }
+}
+
+static void e2m3_encode_ref(uint8_t *out, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_f32_to_e2m3(x[i]);
+  }
+}
+
+static void e3m2_decode_ref(float *out, const uint8_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_e3m2_to_f32(x[i]);
+  }
+}
+
+static void e3m2_encode_ref(uint8_t *out, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_f32_to_e3m2(x[i]);
+  }
+}
+
+static void e2m1_decode_ref(float *out, const uint8_t *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_e2m1_to_f32(x[i]);
+  }
+}
+
+static void e2m1_encode_ref(uint8_t *out, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    out[i] = vise_f32_to_e2m1(x[i]);
   }
 }
 
@@ -184,6 +250,12 @@ void vise_convert_fill_ref(vise_convert_kernels *table) {
       .e5m2_decode = e5m2_decode_ref,
       .e4m3_encode = e4m3_encode_ref,
       .e5m2_encode = e5m2_encode_ref,
+      .e2m3_decode = e2m3_decode_ref,
+      .e2m3_encode = e2m3_encode_ref,
+      .e3m2_decode = e3m2_decode_ref,
+      .e3m2_encode = e3m2_encode_ref,
+      .e2m1_decode = e2m1_decode_ref,
+      .e2m1_encode = e2m1_encode_ref,
       .has_nonfinite = has_nonfinite_ref,
   };
 }

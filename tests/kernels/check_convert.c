@@ -20,10 +20,11 @@ enum { N_LENGTHS = 71 + sizeof primes / sizeof primes[0] };
 
 /* Any bits at all, and every second time a value near where some format rounds, ends or begins. */
 static float awkward(uint32_t *state) {
-  static const uint32_t near[] = {0x00000000, 0x00000001, 0x00800000, 0x33000000, 0x38800000,
-                                  0x3a800000, 0x3c800000, 0x3f800000, 0x43e00000, 0x43f00000,
-                                  0x47600000, 0x477fe000, 0x477ff000, 0x7f7f8000, 0x7f800000,
-                                  0x7f800001, 0x7fc00000, 0x37000000, 0x3b000000, 0x3affffff};
+  static const uint32_t near[] = {
+      0x00000000, 0x00000001, 0x00800000, 0x33000000, 0x38800000, 0x3a800000, 0x3c800000,
+      0x3f800000, 0x43e00000, 0x43f00000, 0x3e800000, 0x3f400000, 0x40600000, 0x40a00000,
+      0x40f40000, 0x41f00000, 0x47600000, 0x477fe000, 0x477ff000, 0x7f7f8000, 0x7f800000,
+      0x7f800001, 0x7fc00000, 0x37000000, 0x3b000000, 0x3affffff};
   uint32_t bits = check_random(state);
   if (bits & 1u) {
     bits = near[bits / 2 % (sizeof near / sizeof near[0])] + (bits >> 8) % 5 - 2;
@@ -48,6 +49,12 @@ RUN(e4m3_decode)
 RUN(e5m2_decode)
 RUN(e4m3_encode)
 RUN(e5m2_encode)
+RUN(e2m3_decode)
+RUN(e3m2_decode)
+RUN(e2m1_decode)
+RUN(e2m3_encode)
+RUN(e3m2_encode)
+RUN(e2m1_encode)
 
 static void run_has_nonfinite(const vise_convert_kernels *k, void *out, const void *x, int64_t n) {
   *(int32_t *)out = k->has_nonfinite(x, n) != 0;
@@ -62,6 +69,9 @@ static const struct kernel {
     {"bf16_encode", run_bf16_encode, 4, 2}, {"f16_encode", run_f16_encode, 4, 2},
     {"e4m3_decode", run_e4m3_decode, 1, 4}, {"e5m2_decode", run_e5m2_decode, 1, 4},
     {"e4m3_encode", run_e4m3_encode, 4, 1}, {"e5m2_encode", run_e5m2_encode, 4, 1},
+    {"e2m3_decode", run_e2m3_decode, 1, 4}, {"e2m3_encode", run_e2m3_encode, 4, 1},
+    {"e3m2_decode", run_e3m2_decode, 1, 4}, {"e3m2_encode", run_e3m2_encode, 4, 1},
+    {"e2m1_decode", run_e2m1_decode, 1, 4}, {"e2m1_encode", run_e2m1_encode, 4, 1},
 };
 
 enum { N_KERNELS = sizeof kernels / sizeof kernels[0] };

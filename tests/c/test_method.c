@@ -234,7 +234,7 @@ static float some_importance[768];
 
 static void fill_importance(void) {
   for (int j = 0; j < 768; j++) {
-    some_importance[j] = fabsf(gaussian(5000, j));
+    some_importance[j] = j % 3 == 0 ? 0.0f : fabsf(gaussian(5000, j)); /* 0: inputs never used */
   }
 }
 
@@ -252,7 +252,10 @@ static void importance_is_used_or_refused(void **state) {
       assert_null(q);
     } else {
       TRY_OK(st);
-      assert_true(digest_of(q, 0) != digest_of(plain, 0));
+      if (digest_of(q, 0) == digest_of(plain, 0)) {
+        fail_msg("%s %s: importance changes nothing", variants[i].method->name,
+                 variants[i].format == NULL ? "" : variants[i].format->name);
+      }
     }
     vise_weight_release(q);
     vise_weight_release(plain);

@@ -162,10 +162,9 @@ return vise.recipe {
   lu.assertNil((native.file.stat(folder .. "/wrong")))
 end
 
---- A copy of the tiny model with a NaN in one weight.
-local function write_sick_model()
+--- A copy of the tiny model with a NaN in the sixth number of one tensor.
+local function write_sick_model(wanted)
   local folder = tiny_model.write(program.folder() .. "/sick")
-  local wanted = "model.layers.1.mlp.down_proj.weight"
   for _, name in ipairs(native.file.list(folder)) do
     local content = name:match("%.safetensors$") and native.file.read(folder .. "/" .. name)
     local header = content and content:sub(9, 8 + ("<I8"):unpack(content))
@@ -180,17 +179,36 @@ local function write_sick_model()
   return folder
 end
 
-function TestRuns:test_a_weight_that_is_not_a_number_is_named_and_nothing_is_written()
+function TestRuns:test_a_number_that_is_none_is_named_and_nothing_is_written()
   local out = program.folder() .. "/from-sick"
-  local output, code, errors = program.run({ "compress", write_sick_model(), "--method", "rtn",
-    "--out", out })
+  for tensor, place in pairs({
+    ["model.layers.1.mlp.down_proj.weight"] = "layers.1.mlp.down",
+    ["model.layers.1.post_attention_layernorm.weight"] = "layers.1.mlp.norm",
+    ["model.norm.weight"] = "norm",
+  }) do
+    local output, code, errors = program.run({ "compress", write_sick_model(tensor), "--method",
+      "rtn", "--out", out })
 
-  lu.assertEquals(code, 1)
-  lu.assertEquals(output, "")
-  lu.assertStrContains(errors, "layers.1.mlp.down")
-  lu.assertStrContains(errors, "row 0, column 5")
-  lu.assertStrMatches(errors, "vise: layers.*\n")
-  lu.assertNil((native.file.stat(out)))
+    lu.assertEquals({ output, code }, { "", 1 })
+    lu.assertStrContains(errors, "vise: " .. place .. ": ")
+    lu.assertStrContains(errors, "row 0, column 5")
+    lu.assertNil((native.file.stat(out)))
+  end
+end
+
+function TestRuns:test_eval_names_the_model_whose_logits_are_not_finite()
+  local sick = write_sick_model("model.norm.weight")
+  local sound = tiny_model.write(program.folder() .. "/sound")
+  local text = program.folder() .. "/cats.txt"
+  assert(native.file.replace(text, ("the cat sat "):rep(20)))
+  for _, models in ipairs({ { sick, sound }, { sound, sick } }) do
+    local output, code, errors = program.run({ "eval", models[1], "--against", models[2], "--text",
+      text, "--protocol", "nll-16", "--quiet" })
+
+    lu.assertEquals({ output, code }, { "", 1 })
+    lu.assertStrContains(errors, "model 'sick': ")
+    lu.assertStrContains(errors, "NaN")
+  end
 end
 
 function TestRuns:test_a_disk_that_is_full_fails_the_run_and_leaves_nothing()

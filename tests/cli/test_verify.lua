@@ -194,6 +194,84 @@ function TestVerify:test_a_sealed_recipe_that_is_not_the_one_of_its_sha256()
   lu.assertStrContains(H.refusal(path), path .. ": manifest: sha256 of recipe.text is ")
 end
 
+TestInspect = {}
+
+--- "1,234" as a number.
+function H.number(word)
+  return tonumber((word:gsub(",", "")))
+end
+
+function TestInspect:test_the_column_coded_adds_up_to_the_file()
+  local bytes = native.file.stat(H.run() .. "/model.vise").bytes
+  for _, option in ipairs({ "--json=false", "--all" }) do
+    local table_of_bytes = program.run({ "inspect", H.run(), option }):match("─\n(.*)")
+    local sum, total = 0, nil
+    for line in table_of_bytes:gmatch("[^\n]+") do
+      local coded = not line:find("tied to") and H.number(line:match("([%d,]+)$"))
+      if line:find("^ *total ") then
+        total = coded
+      else
+        sum = sum + (coded or 0)
+      end
+    end
+    lu.assertEquals({ sum, total }, { bytes, bytes }, option)
+  end
+
+  local report = program.json({ "inspect", H.run(), "--json" })
+  local sum = report.manifest_bytes + report.index_bytes
+  for _, list in ipairs({ report.places, report.tensors, report.files }) do
+    for _, row in ipairs(list) do
+      sum = sum + row.coded_bytes
+    end
+  end
+  lu.assertEquals(sum, bytes)
+end
+
+function TestInspect:test_an_altered_description_is_not_shown()
+  local path = H.forged({ layout = forge.replace("int4/g32", "int2/g32") })
+  local report = program.json({ "inspect", path, "--json" })
+
+  lu.assertEquals(report.hash, program.json({ "inspect", H.run(), "--json" }).hash)
+  lu.assertEquals(report.places[1].format, "int4/g32")
+end
+
+function TestInspect:test_a_weight_that_its_kind_refuses_is_shown_by_its_kind()
+  local bits = "\4bits\0"
+  local path = H.forged({ contents = forge.replace(bits .. "\4", bits .. "\9") })
+
+  lu.assertEquals(program.json({ "inspect", path, "--json" }).places[1].format, "quant")
+end
+
+function TestInspect:test_a_sealed_recipe_that_is_not_the_one_of_its_sha256()
+  local path = H.forged({ manifest = forge.replace("nll-16", "nll-17") })
+  local recipe = program.json({ "inspect", path, "--json" }).recipe
+  local text = native.file.read(program.folder() .. "/small.lua"):gsub("nll%-16", "nll-17")
+
+  lu.assertEquals(recipe.sha256, native.core.sha256(text))
+  lu.assertFalse(recipe.is_sound)
+  lu.assertStrContains(program.run({ "inspect", path }), " (NOT the one whose sha256")
+  lu.assertTrue(program.json({ "inspect", H.run(), "--json" }).recipe.is_sound)
+end
+
+function TestInspect:test_texts_of_a_file_forge_neither_lines_nor_words()
+  local path = H.forged({ manifest = forge.replace('"bits":4',
+    [["a b=1\u001b[2J\nhash 00":"x\u009b y=2"]]) })
+  local output = program.run({ "inspect", path })
+
+  lu.assertStrContains(output, [['a b=1\x1b[2J\x0ahash 00'='x\xc2\x9b y=2']])
+  local _, hashes = output:gsub("\nhash ", "")
+  lu.assertEquals(hashes, 1)
+end
+
+function TestInspect:test_entropy_is_measured_when_asked_for()
+  local report = program.json({ "inspect", H.run(), "--json", "--entropy" })
+  local ledger = native.json.decode(native.file.read(H.run() .. "/ledger.json"))
+
+  lu.assertEquals(report.places[1].entropy_bytes, ledger[1].entropy)
+  lu.assertNil(program.json({ "inspect", H.run(), "--json" }).places[1].entropy_bytes)
+  lu.assertStrContains(program.run({ "inspect", H.run(), "--entropy" }), "entropy")
+end
+
 local code = lu.LuaUnit.run()
 program.clean()
 os.exit(code)

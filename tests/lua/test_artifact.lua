@@ -108,6 +108,42 @@ function TestArtifact:test_the_ledger_adds_up_to_the_file()
   end
 end
 
+--- Contents whose entropy is known: n equal bytes 0; n bytes of which each value is as frequent, n;
+--- a quarter of one and three quarters of another, n (2 - 3/4 log2 3) / 8 = 0.81128 n / 8.
+function TestArtifact:test_the_entropy_of_parts()
+  local n = 3 * 1024 * 1024 // 2 -- two frames
+  local known = {
+    same = { ("x"):rep(n), 0 },
+    all = { H.all_bytes():rep(n // 256), n },
+    quarter = { ("abbb"):rep(n // 4), math.floor(n * (2 - 0.75 * math.log(3, 2)) / 8 + 0.5) },
+    few = { "aab", 0 }, -- 2.75 bits
+    none = { "", 0 },
+  }
+  for _, coder in ipairs({ "raw", "zstd" }) do
+    local reader = H.artifact(function(writer)
+      for name, row in pairs(known) do
+        local bytes = native.tensor.from_bytes("u8", { #row[1] }, row[1])
+        assert(writer:add_tensor(name, bytes))
+        assert(writer:add_tensor(name .. " again", bytes:reshape({ 1, #row[1] })))
+      end
+    end, { coder = coder })
+    lu.assertNil(reader:ledger()[1].entropy)
+    lu.assertTrue(reader:measure_entropy())
+    for _, row in ipairs(reader:ledger()) do
+      local expected = known[row.name] and known[row.name][2] or 0 -- an equal part came first
+      lu.assertEquals({ row.entropy, row.parts[1].entropy }, { expected, expected }, row.name)
+    end
+  end
+end
+
+function H.all_bytes()
+  local bytes = {}
+  for v = 0, 255 do
+    bytes[v + 1] = string.char(v)
+  end
+  return table.concat(bytes)
+end
+
 --- tests/support/read_artifact.py knows the specification and nothing of our code.
 function TestArtifact:test_an_independent_reader_sees_the_same()
   local path = H.path()

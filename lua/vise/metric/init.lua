@@ -145,11 +145,11 @@ function H.score(tally, model, q, against, p, input)
     local targets <close> = input.targets:narrow(1, at, count)
     local start = native.core.clock()
     local q_logits <close> = H.logits(model, q, at, count)
-    H.append(tally.nll, must(native.metric.nll(q_logits, targets)))
+    H.append(tally.nll, H.nll(model, q_logits, targets))
     tally.seconds = tally.seconds + native.core.clock() - start
     if p then
       local p_logits <close> = H.logits(against, p, at, count)
-      H.append(tally.base, must(native.metric.nll(p_logits, targets)))
+      H.append(tally.base, H.nll(against, p_logits, targets))
       local kl, agree = must(native.metric.divergence(p_logits, q_logits))
       H.append(tally.kl, kl)
       H.append(tally.agree, agree)
@@ -159,6 +159,15 @@ function H.score(tally, model, q, against, p, input)
   if p then
     p:close()
   end
+end
+
+--- The losses of a model's logits; if those are not finite, raise whose they are.
+function H.nll(model, logits, targets)
+  local ok, losses, message, code = pcall(native.metric.nll, logits, targets)
+  if not ok then
+    check.fail("evaluate: model '%s': %s", model.name, check.strip_position(losses))
+  end
+  return must(losses, message, code)
 end
 
 function H.logits(model, hidden, at, count)

@@ -1,4 +1,4 @@
---- A `.vise` file changed and sealed again as share/doc/artifact.md says, so that all its hashes hold.
+--- A `.vise` file changed and sealed again as share/doc/artifact.md says: all its hashes hold.
 local native = require("vise.native")
 
 local M = {}

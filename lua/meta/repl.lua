@@ -12,8 +12,9 @@ function M.has_readline() end
 function M.open() end
 
 ---@param prompt string
+---@param complete fun(before: string, word: string): string[] what Tab may make of the word
 ---@return string|false|nil line nil at the end of input, false when Ctrl-C abandoned the line
-function M.read_line(prompt) end
+function M.read_line(prompt, complete) end
 
 ---@param line string
 function M.add_history(line) end

@@ -25,6 +25,8 @@ H.modules = {
   "weight",
 }
 
+H.fields = { "recipe", "version", table.unpack(H.modules) }
+
 function H.load(vise, name)
   local value
   if name == "version" then
@@ -34,11 +36,10 @@ function H.load(vise, name)
   elseif check.nearest(name, H.modules) == name then
     value = require("vise." .. name)
   elseif type(name) == "string" then
-    local known = { "recipe", "version", table.unpack(H.modules) }
-    error("vise: " .. check.unknown("field", name, known), 2)
+    error("vise: " .. check.unknown("field", name, H.fields), 2)
   end
   rawset(vise, name, value)
   return value
 end
 
-return setmetatable({}, { __index = H.load, __name = "vise" })
+return setmetatable({}, { __index = H.load, __name = "vise", fields = H.fields })

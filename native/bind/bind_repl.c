@@ -6,6 +6,9 @@
  * without it, or without a terminal, lines come from standard input as they are. A terminal is one
  * for the whole process, and so is the state here. While a line is edited SIGINT only abandons that
  * line.
+ *
+ * Tab asks a Lua function, which runs while readline waits: its errors are swallowed, for nothing
+ * may unwind through readline.
  */
 #include "bind/bind.h"
 
@@ -29,12 +32,20 @@ static struct {
   int (*read_history)(const char *path);
   int (*write_history)(const char *path);
   void (*stifle_history)(int lines);
+  char **(*completion_matches)(const char *word, char *(*next)(const char *word, int state));
+  char **line_buffer;
+  int *suppress_append;
 } readline;
 
 static struct {
   char *text; /* owned, from readline's malloc */
   bool is_done;
 } line;
+
+/* Lua's side of a completion: the state in read_line, where argument COMPLETE is the function. */
+static lua_State *completing;
+
+enum { COMPLETE = 2 };
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -47,6 +58,57 @@ static void on_line(char *text) {
   line.text = text;
   line.is_done = true;
   readline.handler_remove(); /* now, or the prompt would be shown again */
+}
+
+/* Completion number `state` of the list on top of the stack, from readline's malloc; NULL at the
+   end. */
+static char *next_completion(const char *word, int state) {
+  (void)word;
+  lua_rawgeti(completing, -1, state + 1);
+  const char *text = lua_type(completing, -1) == LUA_TSTRING ? lua_tostring(completing, -1) : NULL;
+  char *copy = text == NULL ? NULL : strdup(text);
+  lua_pop(completing, 1);
+  return copy;
+}
+
+/* Instead of file names, where `complete` has nothing. */
+static char *no_completion(const char *word, int state) {
+  (void)word;
+  (void)state;
+  return NULL;
+}
+
+/* What readline calls for Tab: the word, and where in the line it stands. */
+static char **complete(const char *word, int start, int end) {
+  (void)end;
+  lua_State *L = completing;
+  char **matches = NULL;
+  *readline.suppress_append = 1; /* readline resets it each time */
+  lua_pushvalue(L, COMPLETE);
+  lua_pushlstring(L, *readline.line_buffer, (size_t)start);
+  lua_pushstring(L, word);
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK && lua_istable(L, -1)) {
+    matches = readline.completion_matches(word, next_completion);
+  }
+  lua_pop(L, 1);
+  return matches;
+}
+
+/* Complete by `complete` alone, names and paths as one word, and put no space behind them. */
+static bool set_completion(void *library) {
+  static const char breaks[] = " \t\n\"'(){}[],;=+-*/%^#<>~";
+  void *entry = dlsym(library, "rl_completion_entry_function");
+  void *attempt = dlsym(library, "rl_attempted_completion_function");
+  const char **characters = dlsym(library, "rl_completer_word_break_characters");
+  if (entry == NULL || attempt == NULL || characters == NULL) {
+    return false;
+  }
+  char **(*ours)(const char *, int, int) = complete;
+  char *(*nothing)(const char *, int) = no_completion;
+  memcpy(entry, &nothing, sizeof nothing);
+  memcpy(attempt, &ours, sizeof ours);
+  *characters = breaks;
+  return true;
 }
 
 /* Put the address of `name` into the function pointer at `out`. */
@@ -71,15 +133,20 @@ static int repl_open(lua_State *L) {
   if (!readline.is_loaded && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
     void *library = dlopen("libreadline.so.8", RTLD_NOW | RTLD_LOCAL);
     int *catch_signals = library == NULL ? NULL : dlsym(library, "rl_catch_signals");
-    readline.is_loaded = catch_signals != NULL &&
-                         find(library, "rl_callback_handler_install", &readline.handler_install) &&
-                         find(library, "rl_callback_handler_remove", &readline.handler_remove) &&
-                         find(library, "rl_callback_read_char", &readline.read_char) &&
-                         find(library, "rl_callback_sigcleanup", &readline.signal_cleanup) &&
-                         find(library, "add_history", &readline.add_history) &&
-                         find(library, "read_history", &readline.read_history) &&
-                         find(library, "write_history", &readline.write_history) &&
-                         find(library, "stifle_history", &readline.stifle_history);
+    readline.is_loaded =
+        catch_signals != NULL &&
+        find(library, "rl_callback_handler_install", &readline.handler_install) &&
+        find(library, "rl_callback_handler_remove", &readline.handler_remove) &&
+        find(library, "rl_callback_read_char", &readline.read_char) &&
+        find(library, "rl_callback_sigcleanup", &readline.signal_cleanup) &&
+        find(library, "add_history", &readline.add_history) &&
+        find(library, "read_history", &readline.read_history) &&
+        find(library, "write_history", &readline.write_history) &&
+        find(library, "stifle_history", &readline.stifle_history) &&
+        find(library, "rl_completion_matches", &readline.completion_matches) &&
+        find(library, "rl_line_buffer", &readline.line_buffer) &&
+        find(library, "rl_completion_suppress_append", &readline.suppress_append) &&
+        set_completion(library);
     if (readline.is_loaded) {
       *catch_signals = 0;
       readline.stifle_history(HISTORY_LINES);
@@ -93,10 +160,15 @@ static int check_loaded(lua_State *L) {
   return readline.is_loaded ? 0 : luaL_error(L, "repl: line editing is not there, see repl.open");
 }
 
-/* repl.read_line(prompt) -> line; nil at the end of input; false when Ctrl-C abandoned the line */
+/* repl.read_line(prompt, complete) -> line; nil at the end of input; false when Ctrl-C abandoned
+   the line. complete(before, word) gives the list of what `word` may become. */
 static int repl_read_line(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
   check_loaded(L);
+  luaL_checktype(L, COMPLETE, LUA_TFUNCTION);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_settop(L, COMPLETE);
+  completing = L;
   free(line.text);
   line.text = NULL;
   line.is_done = false;

@@ -61,6 +61,9 @@ function TestNewcomer:test_every_number_of_a_row_can_be_explained()
   for name in pairs(row) do
     lu.assertStrContains(output, "  " .. name .. " ")
   end
+  for name in output:gmatch("  ([%w_]+) [^\n]*\n") do
+    lu.assertNotNil(row[name], name)
+  end
   lu.assertStrContains(program.run({ "explain", "kl" }), "kl: mean KL divergence")
   lu.assertStrContains(program.run({ "explain", "nll-256" }), "protocol")
 end

@@ -270,6 +270,12 @@ function Model:_owner(place)
   return owner
 end
 
+--- The methods of every model, by name.
+M.methods = {}
+for name, method in next, Model do
+  M.methods[name] = not name:find("^_") and method or nil
+end
+
 H.metatable = { __name = "vise.Model" }
 
 function H.metatable.__index(model, key)
@@ -279,11 +285,7 @@ function H.metatable.__index(model, key)
     return tokenizer
   end
   if Model[key] == nil and not H.optional[key] then
-    local known = {}
-    for name in check.sorted_pairs(Model) do
-      known[#known + 1] = not name:match("^_") and name or nil
-    end
-    error("vise.model: " .. check.unknown("method", key, known), 2)
+    error("vise.model: " .. check.unknown("method", key, check.sorted_keys(M.methods)), 2)
   end
   return Model[key]
 end

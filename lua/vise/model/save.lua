@@ -4,6 +4,7 @@
 local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
+local text = require("vise.text")
 
 local must = refusal.must
 
@@ -21,7 +22,7 @@ local H = {}
 ---@param model vise.Model
 ---@param path string
 ---@param options? vise.SaveOptions
----@return table|nil result {bytes, hash, ledger}
+---@return table|nil result {path, bytes, hash, ledger}; one line by tostring
 ---@return string? message
 ---@return string? code
 function M.run(model, path, options)
@@ -50,7 +51,15 @@ function H.write(model, path, options, extra)
     error(result, 0)
   end
   local ledger = must(native.artifact.open(path)):ledger()
-  return { bytes = result.bytes, hash = result.hash, ledger = ledger }
+  return setmetatable({ path = path, bytes = result.bytes, hash = result.hash, ledger = ledger },
+    H.metatable)
+end
+
+H.metatable = { __name = "vise.saved" }
+
+function H.metatable.__tostring(saved)
+  local line = "vise.saved %s %s hash %s"
+  return line:format(saved.path, text.bytes(saved.bytes), saved.hash:sub(1, 16))
 end
 
 --- A norm or bias, refused if it holds NaN or an infinity, as weights are when they are compressed.

@@ -2,6 +2,8 @@
 --- The REPL: Lua lines typed or piped, expressions printed, errors shown and survived.
 
 local check = require("vise.check")
+local complete = require("vise.repl.complete")
+local help = require("vise.repl.help")
 local native = require("vise.native")
 local show = require("vise.repl.show")
 local vise = require("vise")
@@ -18,11 +20,11 @@ local H = {}
 ---@return boolean is_clean nothing failed
 function M.run(opts)
   local session = setmetatable({
-    _env = setmetatable(H.globals(opts.globals), { __index = _G }),
     _colour = opts.colour,
     _can_edit = native.repl.open(),
     _is_terminal = native.file.is_terminal(0),
   }, { __index = H })
+  session:_make_globals(opts.globals)
   session:_open_history()
   repeat
     local ok, more = pcall(session._step, session)
@@ -55,7 +57,7 @@ function H:_step()
       self:_run(f, message)
     end
   until is_whole
-  return line ~= nil
+  return line ~= nil and not self._is_over
 end
 
 function H:_run(f, message)
@@ -65,6 +67,10 @@ function H:_run(f, message)
   local results = table.pack(xpcall(f, H.trace))
   if not results[1] then
     return self:_report(results[2])
+  end
+  if rawequal(results[2], self._quit) then
+    self._is_over = true
+    return
   end
   local words = {}
   for i = 2, results.n do
@@ -105,7 +111,9 @@ end
 --- One line; nil at the end of input, false if Ctrl-C abandoned it.
 function H:_read(prompt)
   if self._can_edit then
-    return native.repl.read_line(prompt)
+    return native.repl.read_line(prompt, function(before, word)
+      return complete.run(self._env, before, word)
+    end)
   elseif self._is_terminal then
     io.write(prompt)
     io.flush()
@@ -134,12 +142,28 @@ function H:_close_history()
   end
 end
 
-function H.globals(given)
-  local globals = { vise = vise }
+--- `vise`, `help`, `quit` and what was given; below them Lua's own. Any other name is an error.
+function H:_make_globals(given)
+  self._quit = setmetatable({}, {
+    __call = function()
+      self._is_over = true
+    end,
+  })
+  self._env = setmetatable({ vise = vise, help = help.command, quit = self._quit, exit = self._quit },
+    { __index = function(env, name)
+      return H.global(env, name)
+    end })
   for name, value in pairs(given or {}) do
-    globals[name] = value
+    self._env[name] = value
   end
-  return globals
+end
+
+function H.global(env, name)
+  if _G[name] == nil then
+    local hint = check.suggest(name, complete.globals(env)) or "`help` tells what there is"
+    check.fail("unknown global '%s' (%s)", name, hint)
+  end
+  return _G[name]
 end
 
 return M

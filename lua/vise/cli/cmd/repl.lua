@@ -16,7 +16,7 @@ function H.run(args)
   local is_typed = native.file.is_terminal(0)
   if is_typed then
     local version = native.core.version()
-    term.write(("vise %s, Lua %s. `vise` holds the modules%s; Ctrl-D ends.\n"):format(
+    term.write(("vise %s, Lua %s. `vise` holds the modules%s; `help`, `quit`.\n"):format(
       version.vise, version.lua, args[1] and ", `m` the model" or ""))
   end
   local is_clean = repl.run({
@@ -36,8 +36,9 @@ return {
   options = {},
   details = [[
 Expressions print their value. A chunk goes on over lines until it is whole. Ctrl-C abandons the
-line or stops what runs. With readline installed lines can be edited and are remembered. Lines
-that are piped in go on after one that fails; the exit code is then 1.
+line or stops what runs. With readline installed lines can be edited and are remembered, and Tab
+completes names, fields, methods and places. Lines that are piped in go on after one that fails;
+the exit code is then 1. `help` tells more; share/doc/repl.md has a session.
 
   > m = vise.model.open("MODEL")
   > w = m:weight("layers.0.mlp.down")

@@ -34,7 +34,8 @@ function M.nearest(name, known)
       best, best_distance = candidate, distance
     end
   end
-  if best and best_distance <= math.max(1, math.min(#best, #tostring(name)) // 3) then
+  local shorter = math.min(best and #best or 0, #tostring(name))
+  if best and best_distance <= math.max(1, shorter // 3) and (best_distance == 0 or shorter > 1) then
     return best
   end
 end

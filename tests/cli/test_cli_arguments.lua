@@ -124,7 +124,7 @@ function TestArguments:test_an_out_directory_must_be_new()
     "--out", "recipes" }
   assert_refused(argv, 2, "--out: folder 'recipes' is not empty")
   argv[#argv] = "LICENSE"
-  assert_refused(argv, 2, "--out: 'LICENSE' is a file")
+  assert_refused(argv, 2, "--out: 'LICENSE' is no folder, expected a folder to make")
 end
 
 local code = lu.LuaUnit.run()

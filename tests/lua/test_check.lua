@@ -19,6 +19,7 @@ function TestCheck:test_a_slip_is_suggested_and_a_stranger_is_not()
   lu.assertEquals(check.nearest("Bits", { "bits" }), "bits")
   lu.assertNil(check.nearest("temperature", { "bits", "group" }))
   lu.assertNil(check.nearest("x", {}))
+  lu.assertNil(check.nearest("W", { "m" })) -- one letter is near every other
 end
 
 function TestCheck:test_unknown_names_list_what_is_known_in_order()

@@ -32,20 +32,33 @@ void vise_matrix_transpose(
   }
 }
 
-vise_status vise_matrix_check_finite(
-    const char *what, const double *a, int64_t lda, int64_t m, int64_t k, vise_err *err) {
+vise_status vise_matrix_check_finite(double *greatest_out,
+                                     const char *what,
+                                     const double *a,
+                                     int64_t lda,
+                                     int64_t m,
+                                     int64_t k,
+                                     vise_err *err) {
+  double greatest = 0.0;
   for (int64_t i = 0; i < m; i++) {
     for (int64_t j = 0; j < k; j++) {
-      if (!isfinite(a[i * lda + j])) {
-        return vise_fail(err, VISE_ENUMERIC, "%s: a[%lld, %lld] is %g, expected finite numbers",
-                         what, (long long)i, (long long)j, a[i * lda + j]);
+      const double magnitude = fabs(a[i * lda + j]);
+      if (!(magnitude <= greatest)) {
+        if (!isfinite(magnitude)) {
+          return vise_fail(err, VISE_ENUMERIC, "%s: a[%lld, %lld] is %g, expected finite numbers",
+                           what, (long long)i, (long long)j, a[i * lda + j]);
+        }
+        greatest = magnitude;
       }
     }
+  }
+  if (greatest_out != NULL) {
+    *greatest_out = greatest;
   }
   return VISE_OK;
 }
 
-void vise_matrix_fix_signs(double *rows, int64_t m, double *others, int64_t k, int64_t n) {
+void vise_matrix_fix_signs(double *rows, int64_t n, int64_t m, double *others, int64_t k) {
   for (int64_t i = 0; i < n; i++) {
     double *row = rows + i * m, greatest = 0.0;
     for (int64_t j = 0; j < m; j++) {
@@ -53,14 +66,11 @@ void vise_matrix_fix_signs(double *rows, int64_t m, double *others, int64_t k, i
         greatest = row[j];
       }
     }
-    if (greatest >= 0.0) {
-      continue;
-    }
-    for (int64_t j = 0; j < m; j++) {
+    for (int64_t j = 0; greatest < 0.0 && j < m; j++) {
       row[j] = -row[j];
     }
-    for (int64_t j = 0; others != NULL && j < k; j++) {
-      others[i * k + j] = -others[i * k + j];
+    for (int64_t j = 0; greatest < 0.0 && others != NULL && j < k; j++) {
+      others[j * n + i] = -others[j * n + i];
     }
   }
 }

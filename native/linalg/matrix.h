@@ -15,8 +15,10 @@ vise_status vise_matrix_alloc(double **out, int64_t m, int64_t k, vise_err *err)
 void vise_matrix_transpose(
     double *out, int64_t ldo, const double *in, int64_t ldi, int64_t m, int64_t k);
 
-/* Errors: VISE_ENUMERIC "`what`: a[3, 5] is nan, expected finite numbers", the first by rows. */
-vise_status vise_matrix_check_finite(const char *what,
+/* *greatest_out: the greatest magnitude, 0 of an empty matrix; may be NULL.
+   Errors: VISE_ENUMERIC "`what`: a[3, 5] is nan, expected finite numbers", the first by rows. */
+vise_status vise_matrix_check_finite(double *greatest_out,
+                                     const char *what,
                                      const double *a,
                                      int64_t lda,
                                      int64_t m,
@@ -24,10 +26,10 @@ vise_status vise_matrix_check_finite(const char *what,
                                      vise_err *err) VISE_MUST_USE;
 
 /*
- * Turn row i of `rows` [n, m], and with it row i of `others` [n, k], or NULL, around where the
- * element of greatest magnitude, the first of equals, is negative: the one choice of signs for
- * singular and eigenvectors.
+ * The one choice of signs for singular and eigenvectors: where the element of greatest magnitude
+ * of a row of `rows` [n, m], the first of equals, is negative, the row is turned around, and with it
+ * column i of `others` [k, n], which may be NULL.
  */
-void vise_matrix_fix_signs(double *rows, int64_t m, double *others, int64_t k, int64_t n);
+void vise_matrix_fix_signs(double *rows, int64_t n, int64_t m, double *others, int64_t k);
 
 #endif

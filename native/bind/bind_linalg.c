@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bind/bind_linalg.c -- linalg/gemm.h, and OpenBLAS as its rival, as native.linalg. */
+/* bind/bind_linalg.c -- products and factors of linalg/, and OpenBLAS as their rival, as
+   native.linalg. */
 #include "bind/bind.h"
+#include "linalg/cholesky.h"
+#include "linalg/eigh.h"
 #include "linalg/gemm.h"
+#include "linalg/gram.h"
 #include "linalg/lapack.h"
+#include "linalg/qr.h"
+#include "linalg/rsvd.h"
+#include "linalg/svd.h"
+#include "linalg/triangular.h"
+
+#include <string.h>
 
 /* The operands at stack indices 1 and 2, and the result, which is pushed: argument 3, or new. */
 typedef struct product {
@@ -99,10 +109,213 @@ static int linalg_blas_threads(lua_State *L) {
   return 1;
 }
 
+/* Push a new tensor [m, k], or [m] where k < 0, to be filled; its elements. */
+static void *push_result(lua_State *L, vise_dtype dtype, int64_t m, int64_t k) {
+  const int64_t shape[2] = {m, k};
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  if (vise_tensor_create(slot, dtype, k < 0 ? 1 : 2, shape, &err) != VISE_OK) {
+    bind_fail(L, &err); /* raises: not of the codes that are returned */
+  }
+  bind_count_bytes(L, vise_tensor_bytes(*slot));
+  return vise_tensor_data(*slot);
+}
+
+/* A result that begins as a copy of matrix `t`. */
+static double *push_copy(lua_State *L, const vise_tensor *t) {
+  double *out = push_result(L, VISE_DTYPE_F64, vise_tensor_dim(t, 0), vise_tensor_dim(t, 1));
+  memcpy(out, vise_tensor_data(t), vise_tensor_bytes(t));
+  return out;
+}
+
+static const vise_tensor *check_square(lua_State *L, int arg) {
+  const vise_tensor *t = check_matrix(L, arg, VISE_DTYPE_F64);
+  const lua_Integer m = vise_tensor_dim(t, 0), k = vise_tensor_dim(t, 1);
+  if (m != k) {
+    luaL_argerror(L, arg, lua_pushfstring(L, "tensor is [%I, %I], expected a square", m, k));
+  }
+  return t;
+}
+
+static vise_matrix_f32 check_strided(lua_State *L, int arg) {
+  const vise_tensor *t = check_matrix(L, arg, VISE_DTYPE_F32);
+  const int64_t m = vise_tensor_dim(t, 0), k = vise_tensor_dim(t, 1);
+  return (vise_matrix_f32){vise_tensor_data(t), m, k, k, 1};
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+/* linalg.svd(a [m, k] f64) -> u [m, r], s [r], vt [r, k] */
+static int linalg_svd(lua_State *L) {
+  const vise_tensor *a = check_matrix(L, 1, VISE_DTYPE_F64);
+  const int64_t m = vise_tensor_dim(a, 0), k = vise_tensor_dim(a, 1), r = smaller(m, k);
+  double *u = push_result(L, VISE_DTYPE_F64, m, r);
+  double *s = push_result(L, VISE_DTYPE_F64, r, -1);
+  double *vt = push_result(L, VISE_DTYPE_F64, r, k);
+  vise_err err;
+  if (vise_svd(u, s, vt, vise_tensor_data(a), k, m, k, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  return 3;
+}
+
+/* linalg.eigh(a [n, n] f64) -> values [n], vt [n, n]: eigenvectors are rows */
+static int linalg_eigh(lua_State *L) {
+  const vise_tensor *a = check_square(L, 1);
+  const int64_t n = vise_tensor_dim(a, 0);
+  double *values = push_result(L, VISE_DTYPE_F64, n, -1);
+  double *vt = push_copy(L, a);
+  vise_err err;
+  return vise_eigh(values, vt, n, &err) == VISE_OK ? 2 : bind_fail(L, &err);
+}
+
+/* linalg.qr(a [m, n] f64) -> q [m, s], r [s, n] */
+static int linalg_qr(lua_State *L) {
+  const vise_tensor *a = check_matrix(L, 1, VISE_DTYPE_F64);
+  const int64_t m = vise_tensor_dim(a, 0), n = vise_tensor_dim(a, 1), least = smaller(m, n);
+  double *q = push_result(L, VISE_DTYPE_F64, m, least);
+  double *r = push_result(L, VISE_DTYPE_F64, least, n);
+  vise_err err;
+  if (vise_qr_reduced(q, r, vise_tensor_data(a), n, m, n, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  return 2;
+}
+
+/* linalg.cholesky(a [n, n] f64[, damping]) -> l [n, n], damping used or nil */
+static int linalg_cholesky(lua_State *L) {
+  const vise_tensor *a = check_square(L, 1);
+  const int64_t n = vise_tensor_dim(a, 0);
+  const bool is_damped = !lua_isnoneornil(L, 2);
+  double damping = is_damped ? luaL_checknumber(L, 2) : 0.0;
+  double *l = push_copy(L, a);
+  vise_err err;
+  const vise_status st =
+      is_damped ? vise_cholesky_damped(l, &damping, vise_tensor_data(a), n, n, damping, &err)
+                : vise_cholesky(l, n, n, &err);
+  if (st != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  if (!is_damped) {
+    return 1;
+  }
+  lua_pushnumber(L, damping);
+  return 2;
+}
+
+/* linalg.solve_triangular(l [n, n] f64, b [t, n] f64[, is_transposed]) -> x [t, n] */
+static int linalg_solve_triangular(lua_State *L) {
+  const vise_tensor *l = check_square(L, 1), *b = check_matrix(L, 2, VISE_DTYPE_F64);
+  const lua_Integer n = vise_tensor_dim(l, 0), columns = vise_tensor_dim(b, 1);
+  if (columns != n) {
+    luaL_argerror(L, 2, lua_pushfstring(L, "b has %I columns, expected the %I of l", columns, n));
+  }
+  const bool is_transposed = lua_toboolean(L, 3);
+  double *x = push_copy(L, b);
+  vise_err err;
+  if (vise_triangular_solve(x, n, vise_tensor_dim(b, 0), vise_tensor_data(l), n, n, is_transposed,
+                            &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  return 1;
+}
+
+/* linalg.gram(w [m, k] f32[, is_of_columns]) -> [m, m] f64 W W', or [k, k] W' W */
+static int linalg_gram(lua_State *L) {
+  vise_matrix_f32 w = check_strided(L, 1);
+  if (lua_toboolean(L, 2)) {
+    w = (vise_matrix_f32){w.w, w.k, w.m, w.col_stride, w.row_stride};
+  }
+  double *g = push_result(L, VISE_DTYPE_F64, w.m, w.m);
+  vise_err err;
+  return vise_gram(g, &w, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* The results of a factorization of rank r, pushed; r is argument 2. */
+typedef struct factors {
+  double *u, *s, *vt;
+} factors;
+
+static factors push_factors(lua_State *L, const vise_matrix_f32 *w, int64_t r) {
+  vise_err err;
+  if (vise_project_check_rank("svd", r, w, &err) != VISE_OK) {
+    luaL_argerror(L, 2, err.msg);
+  }
+  factors f;
+  f.u = push_result(L, VISE_DTYPE_F64, w->m, r);
+  f.s = push_result(L, VISE_DTYPE_F64, r, -1);
+  f.vt = push_result(L, VISE_DTYPE_F64, r, w->k);
+  return f;
+}
+
+/* linalg.gram_svd(w [m, k] f32, r) -> u [m, r], s [r], vt [r, k] f64, error */
+static int linalg_gram_svd(lua_State *L) {
+  const vise_matrix_f32 w = check_strided(L, 1);
+  const lua_Integer r = luaL_checkinteger(L, 2);
+  const factors f = push_factors(L, &w, r);
+  double error;
+  vise_err err;
+  if (vise_gram_svd(f.u, f.s, f.vt, &error, &w, r, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushnumber(L, error);
+  return 4;
+}
+
+/* linalg.randomized_svd(w [m, k] f32, r, {oversample, passes, seed, name}) -> u [m, r], s [r],
+   vt [r, k] f64, error, spectral bound */
+static int linalg_randomized_svd(lua_State *L) {
+  const vise_matrix_f32 w = check_strided(L, 1);
+  const lua_Integer r = luaL_checkinteger(L, 2);
+  lua_settop(L, 3);
+  vise_rsvd_opts opts = {
+      .oversample = bind_option_int(L, 3, "oversample", VISE_RSVD_OVERSAMPLE),
+      .passes = bind_option_int(L, 3, "passes", VISE_RSVD_PASSES),
+      .seed = (uint64_t)bind_option_int(L, 3, "seed", 0),
+      .name = "",
+  };
+  if (lua_istable(L, 3) && lua_getfield(L, 3, "name") != LUA_TNIL) {
+    opts.name = luaL_checkstring(L, -1); /* stays on the stack */
+  }
+  const factors f = push_factors(L, &w, r);
+  vise_rsvd_error error;
+  vise_err err;
+  if (vise_rsvd(f.u, f.s, f.vt, &error, &w, r, &opts, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushnumber(L, error.frobenius);
+  lua_pushnumber(L, error.spectral);
+  return 5;
+}
+
+/* linalg.blas_svd(a [m, k] f32) -> u, s, vt; by sgesdd, whose bits depend on threads */
+static int linalg_blas_svd(lua_State *L) {
+  const vise_tensor *a = check_matrix(L, 1, VISE_DTYPE_F32);
+  const int64_t m = vise_tensor_dim(a, 0), k = vise_tensor_dim(a, 1), r = smaller(m, k);
+  float *copy = push_result(L, VISE_DTYPE_F32, m, k);
+  memcpy(copy, vise_tensor_data(a), vise_tensor_bytes(a));
+  float *u = push_result(L, VISE_DTYPE_F32, m, r);
+  float *s = push_result(L, VISE_DTYPE_F32, r, -1);
+  float *vt = push_result(L, VISE_DTYPE_F32, r, k);
+  vise_err err;
+  return vise_lapack_svd_f32(u, s, vt, copy, m, k, &err) == VISE_OK ? 3 : bind_fail(L, &err);
+}
+
 static const luaL_Reg functions[] = {
     {"gemm", linalg_gemm},
     {"blas_gemm", linalg_blas_gemm},
+    {"blas_svd", linalg_blas_svd},
     {"blas_threads", linalg_blas_threads},
+    {"cholesky", linalg_cholesky},
+    {"eigh", linalg_eigh},
+    {"gram", linalg_gram},
+    {"gram_svd", linalg_gram_svd},
+    {"qr", linalg_qr},
+    {"randomized_svd", linalg_randomized_svd},
+    {"solve_triangular", linalg_solve_triangular},
+    {"svd", linalg_svd},
     {NULL, NULL},
 };
 

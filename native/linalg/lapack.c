@@ -1,8 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "linalg/lapack.h"
 
+#include "core/mem.h"
+
 #include <cblas.h>
 #include <limits.h>
+#include <stddef.h>
+
+/* Fortran: everything by reference, lengths of the texts last. */
+void dgesdd_(const char *job,
+             const int *m,
+             const int *n,
+             double *a,
+             const int *lda,
+             double *s,
+             double *u,
+             const int *ldu,
+             double *vt,
+             const int *ldvt,
+             double *work,
+             const int *lwork,
+             int *iwork,
+             int *info,
+             size_t job_length);
+void sgesdd_(const char *job,
+             const int *m,
+             const int *n,
+             float *a,
+             const int *lda,
+             float *s,
+             float *u,
+             const int *ldu,
+             float *vt,
+             const int *ldvt,
+             float *work,
+             const int *lwork,
+             int *iwork,
+             int *info,
+             size_t job_length);
+void dsyevd_(const char *job,
+             const char *triangle,
+             const int *n,
+             double *a,
+             const int *lda,
+             double *w,
+             double *work,
+             const int *lwork,
+             int *iwork,
+             const int *liwork,
+             int *info,
+             size_t job_length,
+             size_t triangle_length);
 
 __attribute__((constructor)) static void start_with_one_thread(void) {
   openblas_set_num_threads(1);
@@ -45,4 +93,118 @@ vise_status vise_blas_sgemm(float *y,
                 ldx < 1 ? 1 : (int)ldx, w, ldw < 1 ? 1 : (int)ldw, 0.0f, y, (int)ldy);
   }
   return VISE_OK;
+}
+
+static vise_status check_sides(const char *what, int64_t m, int64_t k, vise_err *err) {
+  const int64_t least = m < k ? m : k, greatest = m < k ? k : m;
+  if (least > VISE_LAPACK_SIDE_MAX || greatest > INT_MAX) {
+    return vise_fail(err, VISE_ESHAPE, "%s: matrix is [%lld, %lld], expected a side of at most %d",
+                     what, (long long)m, (long long)k, VISE_LAPACK_SIDE_MAX);
+  }
+  return VISE_OK;
+}
+
+static vise_status check_info(const char *what, int info, vise_err *err) {
+  if (info != 0) {
+    return vise_fail(err, VISE_ENUMERIC, "%s: LAPACK gave up, info %d, expected convergence", what,
+                     info);
+  }
+  return VISE_OK;
+}
+
+/* Row-major A is column-major A' = V diag(s) U': LAPACK's U is V, its V' is U', and both come
+   out row-major as they are wanted. So is a symmetric matrix, its lower triangle the upper one. */
+typedef struct gesdd {
+  int rows, cols, rank; /* of A' */
+  int lwork;
+  void *work, *iwork; /* owned */
+} gesdd;
+
+/* `wanted`: numbers of `size` bytes that the routine asked for. */
+static vise_status alloc_work(gesdd *g, double wanted, size_t size, vise_err *err) {
+  g->lwork = (int)wanted;
+  VISE_TRY(vise_mem_alloc_array(&g->work, g->lwork, size, err));
+  const vise_status st = vise_mem_alloc_array(&g->iwork, 8 * (int64_t)g->rank, sizeof(int), err);
+  if (st != VISE_OK) {
+    vise_mem_free(g->work);
+  }
+  return st;
+}
+
+static void free_work(gesdd *g) {
+  vise_mem_free(g->work);
+  vise_mem_free(g->iwork);
+}
+
+static gesdd gesdd_of(int64_t m, int64_t k) {
+  return (gesdd){.rows = (int)k, .cols = (int)m, .rank = (int)(m < k ? m : k)};
+}
+
+vise_status
+vise_lapack_svd(double *u, double *s, double *vt, double *a, int64_t m, int64_t k, vise_err *err) {
+  VISE_TRY(check_sides("svd", m, k, err));
+  if (m == 0 || k == 0) {
+    return VISE_OK;
+  }
+  gesdd g = gesdd_of(m, k);
+  double wanted;
+  const int query = -1;
+  int info;
+  dgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
+          &info, 1);
+  VISE_TRY(check_info("svd", info, err));
+  VISE_TRY(alloc_work(&g, wanted, sizeof(double), err));
+  const int threads = vise_blas_threads();
+  vise_blas_threads_set(1);
+  dgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork, g.iwork,
+          &info, 1);
+  vise_blas_threads_set(threads);
+  free_work(&g);
+  return check_info("svd", info, err);
+}
+
+vise_status
+vise_lapack_svd_f32(float *u, float *s, float *vt, float *a, int64_t m, int64_t k, vise_err *err) {
+  VISE_TRY(check_sides("svd", m, k, err));
+  if (m == 0 || k == 0) {
+    return VISE_OK;
+  }
+  gesdd g = gesdd_of(m, k);
+  float wanted;
+  const int query = -1;
+  int info;
+  sgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
+          &info, 1);
+  VISE_TRY(check_info("svd", info, err));
+  VISE_TRY(alloc_work(&g, (double)wanted * 1.0000002 + 1.0, sizeof(float), err)); /* f32 rounds */
+  sgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork, g.iwork,
+          &info, 1);
+  free_work(&g);
+  return check_info("svd", info, err);
+}
+
+vise_status vise_lapack_eigh(double *values_out, double *a, int64_t n, vise_err *err) {
+  VISE_TRY(check_sides("eigh", n, n, err));
+  if (n == 0) {
+    return VISE_OK;
+  }
+  const int order = (int)n, query = -1;
+  double wanted;
+  int wanted_int, info;
+  dsyevd_("V", "U", &order, a, &order, values_out, &wanted, &query, &wanted_int, &query, &info, 1,
+          1);
+  VISE_TRY(check_info("eigh", info, err));
+  const int lwork = (int)wanted;
+  void *work, *iwork;
+  VISE_TRY(vise_mem_alloc_array(&work, lwork, sizeof(double), err));
+  const vise_status st = vise_mem_alloc_array(&iwork, wanted_int, sizeof(int), err);
+  if (st == VISE_OK) {
+    const int threads = vise_blas_threads();
+    vise_blas_threads_set(1);
+    dsyevd_("V", "U", &order, a, &order, values_out, work, &lwork, iwork, &wanted_int, &info, 1, 1);
+    vise_blas_threads_set(threads);
+  }
+  vise_mem_free(work);
+  vise_mem_free(iwork);
+  return st == VISE_OK ? check_info("eigh", info, err) : st;
 }

@@ -34,4 +34,28 @@ vise_status vise_blas_sgemm(float *y,
                             int64_t k,
                             vise_err *err) VISE_MUST_USE;
 
+/*
+ * LAPACK with one BLAS thread whatever is set, so that its bits depend on the build and the core
+ * type only. Matrices are row-major, contiguous and of finite numbers.
+ *
+ * svd    a [m, k] = U diag(s) V', r = min(m, k): u [m, r], s [r] descending, vt [r, k]; a is
+ *        destroyed. dgesdd.
+ * eigh   a [n, n] symmetric, read on and below the diagonal, becomes its eigenvectors, one a row;
+ *        values_out [n] ascending. dsyevd.
+ *
+ * Errors: VISE_ESHAPE (a smaller side above VISE_LAPACK_SIDE_MAX, another above 2^31 - 1),
+ * VISE_ENUMERIC (no convergence), VISE_ENOMEM.
+ */
+enum { VISE_LAPACK_SIDE_MAX = 20000 }; /* its workspaces are counted in 32 bits */
+
+vise_status vise_lapack_svd(
+    double *u, double *s, double *vt, double *a, int64_t m, int64_t k, vise_err *err) VISE_MUST_USE;
+
+vise_status vise_lapack_eigh(double *values_out, double *a, int64_t n, vise_err *err) VISE_MUST_USE;
+
+/* The same in f32 by sgesdd with as many threads as vise_blas_threads says: the rival in benches.
+   a is destroyed. */
+vise_status vise_lapack_svd_f32(
+    float *u, float *s, float *vt, float *a, int64_t m, int64_t k, vise_err *err) VISE_MUST_USE;
+
 #endif

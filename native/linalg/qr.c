@@ -24,6 +24,7 @@
 #include "linalg/matrix.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { BASE = 8, LANES = 8 };
@@ -208,5 +209,30 @@ vise_status vise_qr(double *at, int64_t n, int64_t m, double *r_out, vise_err *e
   for (int i = 0; i < 7; i++) {
     vise_mem_free(block[i]);
   }
+  return st;
+}
+
+vise_status vise_qr_reduced(
+    double *q, double *r, const double *a, int64_t lda, int64_t m, int64_t n, vise_err *err) {
+  const int64_t least = m < n ? m : n;
+  double *at, *square = NULL;
+  VISE_TRY(vise_matrix_check_finite(NULL, "qr", a, lda, m, n, err));
+  VISE_TRY(vise_matrix_alloc(&at, n, m, err));
+  vise_matrix_transpose(at, m, a, lda, m, n);
+  vise_status st = vise_matrix_alloc(&square, least, least, err);
+  if (st == VISE_OK) {
+    st = vise_qr(at, least, m, square, err);
+  }
+  if (st == VISE_OK) {
+    vise_matrix_transpose(q, least, at, m, least, m);
+    for (int64_t i = 0; i < least && r != NULL; i++) {
+      memcpy(r + i * n, square + i * least, (size_t)least * sizeof *r);
+    }
+    if (r != NULL) { /* columns beyond the m of a wide matrix: Q' A */
+      st = vise_gemm_f64(r + least, n, at, m, least, at + least * m, m, n - least, m, err);
+    }
+  }
+  vise_mem_free(square);
+  vise_mem_free(at);
   return st;
 }

@@ -25,4 +25,17 @@
  */
 vise_status vise_qr(double *at, int64_t n, int64_t m, double *r_out, vise_err *err) VISE_MUST_USE;
 
+/*
+ * The same of a matrix of any shape by rows: a [m, n] row stride lda, unchanged; with s = min(m, n),
+ * q [m, s] and r [s, n] contiguous, owned by the caller; r may be NULL. m or n may be 0.
+ * Errors: as vise_qr, the place of NaN or infinity in a.
+ */
+vise_status vise_qr_reduced(double *q,
+                            double *r,
+                            const double *a,
+                            int64_t lda,
+                            int64_t m,
+                            int64_t n,
+                            vise_err *err) VISE_MUST_USE;
+
 #endif

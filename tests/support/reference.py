@@ -8,6 +8,11 @@ Reads one JSON object on standard input and writes one on standard output:
   {"tokens": n, "nll": [mean nats per token of each variant], "kl": [from the first variant],
    "top1": [agreement with the first variant]}
 
+or, to compare weights that vise wrote decoded into a safetensors file, under the names of the model,
+
+  {"model": folder, "variant": {"bits": 4, "group": 32, "search": "mse"}, "decoded": path}
+  {"groups": n, "differ": groups with another value, "unequal": those of them with another error}
+
 Shares no code with vise and follows the texts alone: ../shared/data/README.md for protocols, the
 Llama paper for the forward pass, native/format/int_affine.h and the derivation in int_affine.c for
 the integer format. Needs NumPy only; the safetensors reader is here.
@@ -227,9 +232,31 @@ def variant(tensors, spec):
     return w
 
 
+def compare(original, spec, decoded):
+    """Counts of groups: all, those where `decoded` differs from ours, those of another error too."""
+    ours = quantize(original, spec["bits"], spec["group"], spec["search"])
+    x, a, b = (w.astype(np.float64).reshape(-1, spec["group"]) for w in (original, ours, decoded))
+    differ = (a != b).any(1)
+    unequal = ((x - a) ** 2).sum(1) != ((x - b) ** 2).sum(1)
+    return len(x), int(differ.sum()), int((differ & unequal).sum())
+
+
+def compare_weights(request, tensors):
+    counts = [compare(tensors[name], request["variant"], decoded)
+              for name, decoded in read_safetensors(request["decoded"]).items()]
+    return dict(zip(("groups", "differ", "unequal"), map(sum, zip(*counts))))
+
+
 def main():
     request = json.load(sys.stdin)
     config, tensors = read_model(request["model"])
+    if "decoded" in request:
+        json.dump(compare_weights(request, tensors), sys.stdout)
+    else:
+        json.dump(evaluate(request, config, tensors), sys.stdout)
+
+
+def evaluate(request, config, tensors):
     models = [variant(tensors, spec) for spec in request["variants"]]
     nll, kl, top1 = ([0.0] * len(models) for _ in range(3))
     tokens = 0
@@ -243,8 +270,8 @@ def main():
             nll[i] -= logp[np.arange(len(scored)), np.array(ids)[scored]].sum()
             kl[i] += (np.exp(first) * (first - logp)).sum()
             top1[i] += (first.argmax(-1) == logp.argmax(-1)).sum()
-    json.dump({"tokens": int(tokens), "nll": [x / tokens for x in nll],
-               "kl": [x / tokens for x in kl], "top1": [float(x / tokens) for x in top1]}, sys.stdout)
+    return {"tokens": int(tokens), "nll": [x / tokens for x in nll],
+            "kl": [x / tokens for x in kl], "top1": [float(x / tokens) for x in top1]}
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ struct vise_format {
   /* The parts of W [m, k], in order; returns how many. The sum of their bytes is what is stored. */
   int (*parts)(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]);
 
-  /* Rows that must be encoded by one call: 1, or m when they share something (per tensor). */
+  /* Rows encoded by one call, because they share something: 1 to m, m when per tensor. Calls begin
+     at multiples of it; the last may have fewer. */
   int64_t (*rows_together)(const vise_format_spec *s);
 
   /*

@@ -25,7 +25,7 @@
 
 #include "core/checked.h"
 #include "core/parallel.h"
-#include "kernels/convert.h"
+#include "format/scale.h"
 #include "kernels/intq.h"
 
 #include <math.h>
@@ -46,10 +46,6 @@ const vise_param vise_int_params[] = {
      "none: scale from the extremes; mse: the scale of least (weighted) squared error"},
     {0},
 };
-
-static const float LARGEST_F16 = 65504.0f;
-static const float LARGEST = 0x1p119f;   /* of bf16 and f32 scales: 255 times it is finite */
-static const float SMALLEST = 0x1p-127f; /* the reciprocal of a smaller one may be infinite */
 
 typedef struct layout {
   int bits;
@@ -90,11 +86,10 @@ static bool int_uses_importance(const vise_format_spec *s) {
 }
 
 static int int_parts(const vise_format_spec *s, vise_part_shape out[VISE_FORMAT_PARTS]) {
-  static const vise_dtype types[] = {VISE_DTYPE_F16, VISE_DTYPE_BF16, VISE_DTYPE_F32};
   const layout a = layout_of(s);
   const int64_t rows = a.per == VISE_PER_TENSOR && a.m > 0 ? 1 : a.m;
   out[0] = (vise_part_shape){"codes", VISE_DTYPE_U8, 2, {a.m, a.row_bytes}};
-  out[1] = (vise_part_shape){"scales", types[a.type], 2, {rows, a.n_groups}};
+  out[1] = (vise_part_shape){"scales", vise_scale_dtype(a.type), 2, {rows, a.n_groups}};
   out[2] = (vise_part_shape){"zeros", VISE_DTYPE_U8, 2, {rows, a.n_groups}};
   return a.is_symmetric ? 2 : 3;
 }
@@ -105,36 +100,10 @@ static int64_t int_rows_together(const vise_format_spec *s) {
 
 /* ---- scales ---- */
 
-static int64_t scale_bytes(vise_intq_scale type) {
-  return type == VISE_INTQ_F32 ? 4 : 2;
-}
-
 typedef struct choice {
   float scale; /* as stored */
   int zero;
 } choice;
-
-/* n scales into their stored type and back: what a reader will see. */
-static void round_scales(void *stored_out, float *inout, int64_t n, vise_intq_scale type) {
-  const vise_convert_kernels *convert = vise_convert();
-  const float largest = type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
-  for (int64_t i = 0; i < n; i++) {
-    const float below = inout[i] < largest ? inout[i] : largest;
-    const float cut = below > -largest ? below : -largest;
-    inout[i] = fabsf(cut) >= SMALLEST ? cut : 0.0f;
-  }
-  switch (type) {
-  case VISE_INTQ_F16:
-    convert->f16_encode(stored_out, inout, n);
-    convert->f16_decode(inout, stored_out, n);
-    break;
-  case VISE_INTQ_BF16:
-    convert->bf16_encode(stored_out, inout, n);
-    convert->bf16_decode(inout, stored_out, n);
-    break;
-  case VISE_INTQ_F32: memcpy(stored_out, inout, (size_t)n * sizeof(float));
-  }
-}
 
 static float reciprocal(float scale) {
   const float r = 1.0f / (scale == 0.0f ? 1.0f : scale); /* no branch: a loop of it is vectors */
@@ -232,7 +201,7 @@ static void improve(const patch *p, vise_intq_trial best, choice *inout) {
   }
   choice found = {1.0f / fitted_reciprocal(&best), (int)-best.low};
   float stored;
-  round_scales(&stored, &found.scale, 1, p->type);
+  vise_scale_round(&stored, &found.scale, 1, p->type);
   if (found.scale != 0.0f && measured(p, found) < measured(p, *inout)) {
     *inout = found;
   }
@@ -317,7 +286,7 @@ static size_t int_scratch_bytes(const vise_format_spec *s) {
 /* Scales, reciprocals and zeros of n groups from their extremes. */
 static void choose_plain(const layout *a, const work *b, void *scales_out, int64_t n) {
   plain_scales(b->scale, b->low, b->high, n, a);
-  round_scales(scales_out, b->scale, n, a->type);
+  vise_scale_round(scales_out, b->scale, n, a->type);
   for (int64_t i = 0; i < n; i++) {
     b->r[i] = reciprocal(b->scale[i]);
   }
@@ -338,7 +307,7 @@ choose_searched(const layout *a, const work *b, void *scales_out, int64_t i, con
   b->scale[i] = c.scale;
   b->r[i] = reciprocal(c.scale);
   b->zeros[i] = (uint8_t)c.zero;
-  round_scales((char *)scales_out + i * scale_bytes(a->type), &c.scale, 1, a->type);
+  vise_scale_round((char *)scales_out + i * vise_scale_bytes(a->type), &c.scale, 1, a->type);
 }
 
 static void
@@ -355,7 +324,7 @@ static void encode_row(const layout *a,
                        int64_t row,
                        const float *importance) {
   vise_intq()->ranges(b->low, b->high, x, a->k, a->group);
-  char *scales = (char *)parts[1] + row * a->n_groups * scale_bytes(a->type);
+  char *scales = (char *)parts[1] + row * a->n_groups * vise_scale_bytes(a->type);
   choose_plain(a, b, scales, a->n_groups);
   for (int64_t i = 0; a->is_searched && i < a->n_groups; i++) {
     const int64_t at = i * a->group;
@@ -447,7 +416,7 @@ static void int_decode(const vise_format_spec *s,
   for (int64_t i = row; i < row + n_rows; i++, out += ld) {
     const int64_t at = (a.per == VISE_PER_TENSOR ? 0 : i * a.n_groups) + first;
     vise_intq()->decode(out, codes + i * a.row_bytes, n_cols, a.bits, phase, a.group,
-                        (const char *)parts[1] + at * scale_bytes(a.type), a.type,
+                        (const char *)parts[1] + at * vise_scale_bytes(a.type), a.type,
                         a.is_symmetric ? NULL : (const uint8_t *)parts[2] + at);
   }
 }
@@ -458,17 +427,9 @@ int_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *e
   vise_part_shape shapes[VISE_FORMAT_PARTS];
   int_parts(s, shapes);
   const int64_t n = shapes[1].shape[0] * shapes[1].shape[1];
-  const float largest = a.type == VISE_INTQ_F16 ? LARGEST_F16 : LARGEST;
-  for (int64_t i = 0; i < n; i++) {
-    const float scale = a.type == VISE_INTQ_F16 ? vise_f16_to_f32(((const uint16_t *)parts[1])[i])
-                        : a.type == VISE_INTQ_BF16
-                            ? vise_bf16_to_f32(((const uint16_t *)parts[1])[i])
-                            : ((const float *)parts[1])[i];
-    if (!(fabsf(scale) <= largest)) {
-      return vise_fail(err, VISE_EFORMAT, "int: scale %lld is %g, expected at most %g in magnitude",
-                       (long long)i, (double)scale, (double)largest);
-    }
-    if (!a.is_symmetric && ((const uint8_t *)parts[2])[i] >= 1 << a.bits) {
+  VISE_TRY(vise_scale_check(parts[1], n, a.type, "int", err));
+  for (int64_t i = 0; !a.is_symmetric && i < n; i++) {
+    if (((const uint8_t *)parts[2])[i] >= 1 << a.bits) {
       return vise_fail(err, VISE_EFORMAT, "int: zero %lld is %d, expected at most %d", (long long)i,
                        ((const uint8_t *)parts[2])[i], (1 << a.bits) - 1);
     }

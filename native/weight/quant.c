@@ -285,7 +285,7 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   }
   const int64_t together = q->spec.format->rows_together(&q->spec);
   const int64_t fit = CHUNK_WEIGHTS / w->k;
-  const int64_t grain = together > fit ? together : fit < 1 ? 1 : fit;
+  const int64_t grain = fit < together ? together : fit - fit % together;
   a.rows = together;
   choose_stage(&a);
   a.row_bytes = round_up((size_t)(together * w->k) * sizeof(float));

@@ -144,6 +144,37 @@ static void mx_codes_and_scales_are_those_of_torchao(void **state) {
   vise_mem_free(x);
 }
 
+#define NVFP4 "../shared/golden/nvfp4"
+
+static void nvfp4_parts_are_those_of_torchao(void **state) {
+  (void)state;
+  if (test_shared_is_missing(NVFP4)) {
+    skip();
+  }
+  enum { M = 64, K = 64 };
+  float *x = load(NVFP4, "src.f32", M * K * sizeof(float));
+  uint8_t *scales = load(NVFP4, "scale.bin", M * K / 16),
+          *codes = load(NVFP4, "packed.bin", M * K / 2);
+  float *values = load(NVFP4, "decoded.f32", M * K * sizeof(float));
+  float *tensor_scale = load(NVFP4, "tensor_scale.f32", sizeof(float));
+  vise_weight *w = dense_of(x, M, K);
+  const vise_format_spec s = spec_of("nvfp4", "search=none");
+
+  vise_weight *q = quantized(w, &s, NULL);
+
+  assert_memory_equal(part(q, "tensor_scale"), tensor_scale, sizeof(float));
+  assert_memory_equal(part(q, "scales"), scales, M * K / 16);
+  assert_memory_equal(part(q, "codes"), codes, M * K / 2);
+  assert_same_values(q, values);
+  vise_weight_release(q);
+  vise_weight_release(w);
+  vise_mem_free(x);
+  vise_mem_free(scales);
+  vise_mem_free(codes);
+  vise_mem_free(values);
+  vise_mem_free(tensor_scale);
+}
+
 /* ---- errors ---- */
 
 static double weighted_error(const vise_weight *w, const vise_weight *q, const float *importance) {
@@ -178,6 +209,8 @@ static const struct error_row {
     {"mxfp4", "rule=floor", {.01322, .01589, .01589}},
     {"mxfp4", "rule=rceil", {.01330, .01754, .01755}},
     {"mxfp4", "rule=mse", {.01244, .01498, .01498}},
+    {"nvfp4", "search=none", {.00905, .00860, .00852}},
+    {"nvfp4", "search=mse", {.00660, .00679, .00674}},
     {"mxfp8", "element=e4m3 rule=floor", {.00086, .00098, .00099}},
 };
 
@@ -220,6 +253,7 @@ static void searching_never_loses(void **state) {
       {"mxfp6", "element=e3m2 rule=mse", "element=e3m2 rule=floor"},
       {"mxfp8", "element=e4m3 rule=mse", "element=e4m3 rule=floor"},
       {"mxfp8", "element=e5m2 rule=mse", "element=e5m2 rule=rceil"},
+      {"nvfp4", "search=mse", "search=none"},
   };
   enum { M = 4, K = 320 };
   static float importance[K];
@@ -255,6 +289,7 @@ static void columns_that_blocks_do_not_divide_are_refused(void **state) {
       {"mxfp4", "mxfp4: blocks of 32 do not divide the 172 columns of w"},
       {"mxfp6", "mxfp6: blocks of 32 do not divide the 172 columns of w"},
       {"mxfp8", "mxfp8: blocks of 32 do not divide the 172 columns of w"},
+      {"nvfp4", "nvfp4: blocks of 16 do not divide the 172 columns of w"},
   };
   vise_weight *w = dense_f32(2, 172, gaussian), *q;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -289,6 +324,14 @@ static void wrong_parts_are_refused_when_loaded(void **state) {
        1,
        {0x7c},
        "mxfp8: row 0 has the code 0x7c, expected numbers only, at most 0x7b"},
+      {"nvfp4", "", "scales", 1, {0x7f}, "nvfp4: scale 0 is nan, expected 0 to 448"},
+      {"nvfp4", "", "scales", 1, {0x81}, "nvfp4: scale 0 is -0.00195312, expected 0 to 448"},
+      {"nvfp4",
+       "",
+       "tensor_scale",
+       4,
+       {0, 0, 0x80, 0x7f},
+       "nvfp4: tensor_scale is inf, expected 0 to 8.30767e+34"},
   };
   vise_weight *w = dense_f32(2, 64, gaussian);
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -318,6 +361,7 @@ static void names_say_what_is_stored(void **state) {
       {"mxfp4", "", "mxfp4"},
       {"mxfp6", "element=e3m2", "mxfp6/e3m2"},
       {"mxfp8", "element=e5m2", "mxfp8/e5m2"},
+      {"nvfp4", "", "nvfp4"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     const vise_format_spec s = spec_of(rows[i].format, rows[i].options);
@@ -332,6 +376,7 @@ static void names_say_what_is_stored(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mx_codes_and_scales_are_those_of_torchao),
+      cmocka_unit_test(nvfp4_parts_are_those_of_torchao),
       cmocka_unit_test(errors_are_those_of_the_table),
       cmocka_unit_test(searching_never_loses),
       cmocka_unit_test(columns_that_blocks_do_not_divide_are_refused),

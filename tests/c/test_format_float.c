@@ -175,6 +175,66 @@ static void nvfp4_parts_are_those_of_torchao(void **state) {
   vise_mem_free(tensor_scale);
 }
 
+#define NF4 "../shared/golden/nf4"
+
+static void nf4_parts_are_those_of_bitsandbytes(void **state) {
+  (void)state;
+  if (test_shared_is_missing(NF4)) {
+    skip();
+  }
+  enum { M = 64, K = 64 };
+  float *x = load(NF4, "src.f32", M * K * sizeof(float));
+  uint8_t *codes = load(NF4, "packed.bin", M * K / 2);
+  float *absmax = load(NF4, "absmax.f32", M * sizeof(float));
+  float *values = load(NF4, "decoded.f32", M * K * sizeof(float));
+  vise_weight *w = dense_of(x, M, K);
+  const vise_format_spec s = spec_of("nf4", "group=64 scale=f32 search=none");
+
+  vise_weight *q = quantized(w, &s, NULL);
+
+  assert_memory_equal(part(q, "scales"), absmax, M * sizeof(float));
+  assert_memory_equal(part(q, "codes"), codes, M * K / 2);
+  assert_same_values(q, values);
+  vise_weight_release(q);
+  vise_weight_release(w);
+  vise_mem_free(x);
+  vise_mem_free(codes);
+  vise_mem_free(absmax);
+  vise_mem_free(values);
+}
+
+/* Columns of one: the scales are the magnitudes, and every value is its scale up to the sign. */
+static void double_scales_are_those_of_bitsandbytes(void **state) {
+  (void)state;
+  if (test_shared_is_missing(NF4)) {
+    skip();
+  }
+  enum { N = 600 };
+  float *x = load(NF4, "double.absmax.f32", N * sizeof(float));
+  uint8_t *codes = load(NF4, "double.codes.bin", N);
+  float *offset = load(NF4, "double.offset.f32", sizeof(float));
+  float *absmax = load(NF4, "double.nested_absmax.f32", 3 * sizeof(float));
+  float *values = load(NF4, "double.decoded.f32", N * sizeof(float));
+  for (int i = 0; i < 2; i++) { /* blocks of scales run on from row to row */
+    vise_weight *w = i == 0 ? dense_of(x, N, 1) : dense_of(x, 6, N / 6);
+    const vise_format_spec s = spec_of("nf4", "group=1 scale=double search=none");
+
+    vise_weight *q = quantized(w, &s, NULL);
+
+    assert_memory_equal(part(q, "mean"), offset, sizeof(float));
+    assert_memory_equal(part(q, "absmax"), absmax, 3 * sizeof(float));
+    assert_memory_equal(part(q, "scales"), codes, N);
+    assert_same_values(q, values);
+    vise_weight_release(q);
+    vise_weight_release(w);
+  }
+  vise_mem_free(x);
+  vise_mem_free(codes);
+  vise_mem_free(offset);
+  vise_mem_free(absmax);
+  vise_mem_free(values);
+}
+
 /* ---- errors ---- */
 
 static double weighted_error(const vise_weight *w, const vise_weight *q, const float *importance) {
@@ -211,6 +271,9 @@ static const struct error_row {
     {"mxfp4", "rule=mse", {.01244, .01498, .01498}},
     {"nvfp4", "search=none", {.00905, .00860, .00852}},
     {"nvfp4", "search=mse", {.00660, .00679, .00674}},
+    {"nf4", "group=64 search=none", {.00846, .01075, .01096}},
+    {"nf4", "group=64 search=mse", {.00685, .00895, .00923}},
+    {"nf4", "group=64 scale=double", {.00685, .00895, .00923}},
     {"mxfp8", "element=e4m3 rule=floor", {.00086, .00098, .00099}},
 };
 
@@ -254,6 +317,8 @@ static void searching_never_loses(void **state) {
       {"mxfp8", "element=e4m3 rule=mse", "element=e4m3 rule=floor"},
       {"mxfp8", "element=e5m2 rule=mse", "element=e5m2 rule=rceil"},
       {"nvfp4", "search=mse", "search=none"},
+      {"nf4", "search=mse", "search=none"},
+      {"nf4", "search=mse scale=f32 group=320", "search=none scale=f32 group=320"},
   };
   enum { M = 4, K = 320 };
   static float importance[K];
@@ -362,6 +427,9 @@ static void names_say_what_is_stored(void **state) {
       {"mxfp6", "element=e3m2", "mxfp6/e3m2"},
       {"mxfp8", "element=e5m2", "mxfp8/e5m2"},
       {"nvfp4", "", "nvfp4"},
+      {"nf4", "", "nf4/g64"},
+      {"nf4", "group=32 scale=f32", "nf4/g32/f32"},
+      {"nf4", "scale=double", "nf4/g64/double"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     const vise_format_spec s = spec_of(rows[i].format, rows[i].options);
@@ -377,6 +445,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mx_codes_and_scales_are_those_of_torchao),
       cmocka_unit_test(nvfp4_parts_are_those_of_torchao),
+      cmocka_unit_test(nf4_parts_are_those_of_bitsandbytes),
+      cmocka_unit_test(double_scales_are_those_of_bitsandbytes),
       cmocka_unit_test(errors_are_those_of_the_table),
       cmocka_unit_test(searching_never_loses),
       cmocka_unit_test(columns_that_blocks_do_not_divide_are_refused),

@@ -95,4 +95,19 @@ function M.gram_svd(w, r) end
 ---@return number bound of its spectral norm, missed with probability 1e-6
 function M.randomized_svd(w, r, options) end
 
+--- Orthonormal Hadamard transform of each run of `order` columns. Raises for an order without a
+--- known matrix and one that does not divide k.
+---@param x vise.Tensor [rows, k] f32
+---@param order integer
+---@param is_inverse? boolean by the transpose
+---@return vise.Tensor|nil y [rows, k] f32
+---@return string? message
+---@return string? code "cancelled"
+function M.hadamard(x, order, is_inverse) end
+
+--- n if there is a transform of that order, else the greatest power of two that divides n.
+---@param n integer >= 1
+---@return integer
+function M.hadamard_block(n) end
+
 return M

@@ -6,6 +6,7 @@
 #include "linalg/eigh.h"
 #include "linalg/gemm.h"
 #include "linalg/gram.h"
+#include "linalg/hadamard.h"
 #include "linalg/lapack.h"
 #include "linalg/qr.h"
 #include "linalg/rsvd.h"
@@ -290,6 +291,31 @@ static int linalg_randomized_svd(lua_State *L) {
   return 5;
 }
 
+/* linalg.hadamard(x [rows, k] f32, order[, is_inverse]) -> [rows, k], each run of `order` transformed */
+static int linalg_hadamard(lua_State *L) {
+  const vise_tensor *x = check_matrix(L, 1, VISE_DTYPE_F32);
+  const lua_Integer order = luaL_checkinteger(L, 2);
+  const int64_t rows = vise_tensor_dim(x, 0), k = vise_tensor_dim(x, 1);
+  float *out = push_result(L, VISE_DTYPE_F32, rows, k);
+  memcpy(out, vise_tensor_data(x), vise_tensor_bytes(x));
+  vise_err err;
+  vise_hadamard *h;
+  vise_status st = vise_hadamard_create(&h, order, &err);
+  if (st == VISE_OK) {
+    st = vise_hadamard_apply(h, out, rows, k, lua_toboolean(L, 3), &err);
+    vise_hadamard_free(h);
+  }
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* linalg.hadamard_block(n) -> n if there is a transform of that order, or a power of two */
+static int linalg_hadamard_block(lua_State *L) {
+  const lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 1, 1, "expected at least 1");
+  lua_pushinteger(L, vise_hadamard_block(n));
+  return 1;
+}
+
 /* linalg.blas_svd(a [m, k] f32) -> u, s, vt; by sgesdd, whose bits depend on threads */
 static int linalg_blas_svd(lua_State *L) {
   const vise_tensor *a = check_matrix(L, 1, VISE_DTYPE_F32);
@@ -312,6 +338,8 @@ static const luaL_Reg functions[] = {
     {"eigh", linalg_eigh},
     {"gram", linalg_gram},
     {"gram_svd", linalg_gram_svd},
+    {"hadamard", linalg_hadamard},
+    {"hadamard_block", linalg_hadamard_block},
     {"qr", linalg_qr},
     {"randomized_svd", linalg_randomized_svd},
     {"solve_triangular", linalg_solve_triangular},

@@ -235,6 +235,28 @@ static void double_scales_are_those_of_bitsandbytes(void **state) {
   vise_mem_free(values);
 }
 
+/* A block of 2 x 3 with a short one at its right and below it: scales are the
+   greatest magnitudes / 448. */
+static void fp8_blocks_worked_by_hand(void **state) {
+  (void)state;
+  const float x[] = {1.0f,  -448.0f, 17.0f, 0.0f,  /* */
+                     19.0f, 2.0f,    3.0f,  -7.0f, /* */
+                     0.5f,  0.25f,   0.0f,  0.0f};
+  const float want[] = {1.0f,  -448.0f, 16.0f, 0.0f,  /* 17 lies between 16 and 18: even */
+                        20.0f, 2.0f,    3.0f,  -7.0f, /* 19 between 18 and 20 */
+                        0.5f,  0.25f,   0.0f,  0.0f};
+  const float scales[] = {1.0f, 7.0f / 448.0f, 0.5f / 448.0f, 0.0f};
+  vise_weight *w = dense_of(x, 3, 4);
+  const vise_format_spec s = spec_of("fp8", "rows=2 columns=3 search=none");
+
+  vise_weight *q = quantized(w, &s, NULL);
+
+  assert_memory_equal(part(q, "scales"), scales, sizeof scales);
+  assert_same_values(q, want);
+  vise_weight_release(q);
+  vise_weight_release(w);
+}
+
 /* ---- errors ---- */
 
 static double weighted_error(const vise_weight *w, const vise_weight *q, const float *importance) {
@@ -274,6 +296,8 @@ static const struct error_row {
     {"nf4", "group=64 search=none", {.00846, .01075, .01096}},
     {"nf4", "group=64 search=mse", {.00685, .00895, .00923}},
     {"nf4", "group=64 scale=double", {.00685, .00895, .00923}},
+    {"fp8", "element=e4m3 per=row", {.000707, .00089, .0040}},
+    {"fp8", "element=e5m2 per=row search=none", {.00279, .00278, .00278}},
     {"mxfp8", "element=e4m3 rule=floor", {.00086, .00098, .00099}},
 };
 
@@ -317,6 +341,10 @@ static void searching_never_loses(void **state) {
       {"mxfp8", "element=e4m3 rule=mse", "element=e4m3 rule=floor"},
       {"mxfp8", "element=e5m2 rule=mse", "element=e5m2 rule=rceil"},
       {"nvfp4", "search=mse", "search=none"},
+      {"fp8", "search=mse", "search=none"},
+      {"fp8", "search=mse rows=3 columns=50 element=e5m2",
+       "search=none rows=3 columns=50 element=e5m2"},
+      {"fp8", "search=mse per=tensor", "search=none per=tensor"},
       {"nf4", "search=mse", "search=none"},
       {"nf4", "search=mse scale=f32 group=320", "search=none scale=f32 group=320"},
   };
@@ -427,6 +455,9 @@ static void names_say_what_is_stored(void **state) {
       {"mxfp6", "element=e3m2", "mxfp6/e3m2"},
       {"mxfp8", "element=e5m2", "mxfp8/e5m2"},
       {"nvfp4", "", "nvfp4"},
+      {"fp8", "", "fp8/e4m3/128x128"},
+      {"fp8", "per=row element=e5m2", "fp8/e5m2/row"},
+      {"fp8", "per=tensor", "fp8/e4m3/tensor"},
       {"nf4", "", "nf4/g64"},
       {"nf4", "group=32 scale=f32", "nf4/g32/f32"},
       {"nf4", "scale=double", "nf4/g64/double"},
@@ -447,6 +478,7 @@ int main(void) {
       cmocka_unit_test(nvfp4_parts_are_those_of_torchao),
       cmocka_unit_test(nf4_parts_are_those_of_bitsandbytes),
       cmocka_unit_test(double_scales_are_those_of_bitsandbytes),
+      cmocka_unit_test(fp8_blocks_worked_by_hand),
       cmocka_unit_test(errors_are_those_of_the_table),
       cmocka_unit_test(searching_never_loses),
       cmocka_unit_test(columns_that_blocks_do_not_divide_are_refused),

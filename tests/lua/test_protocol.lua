@@ -243,4 +243,17 @@ function TestRealTexts.test_the_prose_has_the_tokens_of_its_baselines()
   lu.assertEquals((totals("llama.cpp-256", content, tokenizer)), 67056)
 end
 
+TestSample = {}
+
+function TestSample.test_the_sample_is_long_enough_for_error_bars_and_repeats_nothing()
+  -- Large vocabularies have the fewest tokens: about 4.5 bytes of simple English each.
+  local text, seen = assert(native.file.read("share/text/sample.txt")), {}
+
+  lu.assertTrue(#text / 4.6 / 255 > 30, "30 windows of nll-256")
+  for paragraph in text:gmatch("[^\n]+") do
+    lu.assertNil(seen[paragraph], paragraph)
+    seen[paragraph] = true
+  end
+end
+
 os.exit(lu.LuaUnit.run())

@@ -48,7 +48,7 @@ end
 H.lines = {
   { "NLL/token", function(row) return text.with_error(row.nll, row.nll_se) end },
   { "NLL/byte", function(row) return text.with_error(row.nll_byte, row.nll_byte_se) end },
-  { "perplexity", function(row) return text.with_error(row.perplexity, row.perplexity_se) end },
+  { "perplexity", function(row) return text.with_error(row.perplexity, row.perplexity_se, 2) end },
   { "NLL change", function(row)
     return row.nll_delta and (row.nll_delta < 0 and "" or "+")
       .. text.with_error(row.nll_delta, row.nll_delta_se)

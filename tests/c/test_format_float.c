@@ -87,6 +87,17 @@ static unsigned bits_at(const uint8_t *packed, int64_t j, int bits) {
   return u;
 }
 
+static double weighted_error(const vise_weight *w, const vise_weight *q, const float *importance) {
+  float *out = values_of(q);
+  double error = 0.0;
+  for (int64_t i = 0; i < w->m * w->k; i++) {
+    const double d = (double)dense_data(w)[i] - (double)out[i];
+    error += (importance == NULL ? 1.0 : (double)importance[i % w->k]) * d * d;
+  }
+  vise_mem_free(out);
+  return error;
+}
+
 /* ---- golden ---- */
 
 #define MX "../shared/golden/mx"
@@ -257,18 +268,71 @@ static void fp8_blocks_worked_by_hand(void **state) {
   vise_weight_release(w);
 }
 
-/* ---- errors ---- */
-
-static double weighted_error(const vise_weight *w, const vise_weight *q, const float *importance) {
-  float *out = values_of(q);
-  double error = 0.0;
-  for (int64_t i = 0; i < w->m * w->k; i++) {
-    const double d = (double)dense_data(w)[i] - (double)out[i];
-    error += (importance == NULL ? 1.0 : (double)importance[i % w->k]) * d * d;
+/* 330 columns: one piece of 64 bytes and one of 2. Expected bytes from the definition, one trit at a
+   time. */
+static void ternary_bytes_are_those_of_the_layout(void **state) {
+  (void)state;
+  enum { K = 330, BYTES = 66 };
+  vise_weight *w = dense_f32(1, K, gaussian);
+  for (int j = 0; j < K; j++) {
+    const float x = dense_data(w)[j];
+    dense_data(w)[j] = x > 0.5f ? 0.75f : x < -0.5f ? -0.75f : 0.0f;
   }
-  vise_mem_free(out);
-  return error;
+  const vise_format_spec s = spec_of("ternary", "search=mse");
+
+  vise_weight *q = quantized(w, &s, NULL);
+
+  assert_same_values(q, dense_data(w));
+  const uint8_t *codes = part(q, "codes");
+  for (int i = 0; i < BYTES; i++) {
+    const int begin = i < 64 ? 0 : 320, b = i < 64 ? 64 : 2;
+    int v = 0;
+    for (int t = 0; t < 5; t++) {
+      const float x = dense_data(w)[begin + (i - (i < 64 ? 0 : 64)) + t * b];
+      v = 3 * v + (x > 0.0f ? 2 : x < 0.0f ? 0 : 1);
+    }
+    assert_int_equal(codes[i], (v * 256 + 242) / 243);
+  }
+  int64_t bytes;
+  TRY_OK(vise_weight_bytes(&bytes, q, &test_err));
+  assert_int_equal(bytes, BYTES + 2);
+  vise_weight_release(q);
+  vise_weight_release(w);
 }
+
+/* Against all 3^9 sets of signs, each with the scale that is best for it. */
+static void searched_trits_are_the_best_there_are(void **state) {
+  (void)state;
+  enum { K = 9, SETS = 19683 };
+  for (int row = 0; row < 20; row++) {
+    float v[K];
+    vise_weight *w = dense_f32(1, K, gaussian);
+    double least = INFINITY;
+    for (int j = 0; j < K; j++) {
+      dense_data(w)[j] = gaussian(row, j);
+      v[j] = row % 2 == 0 ? 1.0f : fabsf(gaussian(row + 100, j));
+    }
+    for (int set = 0; set < SETS; set++) {
+      double xx = 0, xc = 0, cc = 0;
+      for (int j = 0, rest = set; j < K; j++, rest /= 3) {
+        const double x = (double)dense_data(w)[j], c = rest % 3 - 1;
+        xx += (double)v[j] * x * x;
+        xc += (double)v[j] * x * c;
+        cc += (double)v[j] * c * c;
+      }
+      least = fmin(least, xx - (cc > 0 ? xc * xc / cc : 0));
+    }
+    const vise_format_spec s = spec_of("ternary", "scale=f32");
+
+    vise_weight *q = quantized(w, &s, v);
+
+    assert_true(weighted_error(w, q, v) <= least * (1 + 1e-6));
+    vise_weight_release(q);
+    vise_weight_release(w);
+  }
+}
+
+/* ---- errors ---- */
 
 static float laplace(int64_t i, int64_t j) {
   const float a = gaussian(i, j), b = gaussian(i + 500, j), c = gaussian(i + 1000, j),
@@ -341,6 +405,9 @@ static void searching_never_loses(void **state) {
       {"mxfp8", "element=e4m3 rule=mse", "element=e4m3 rule=floor"},
       {"mxfp8", "element=e5m2 rule=mse", "element=e5m2 rule=rceil"},
       {"nvfp4", "search=mse", "search=none"},
+      {"ternary", "search=mse scale=f32", "search=none scale=f32"},
+      {"ternary", "search=mse scale=f32 per=group group=50",
+       "search=none scale=f32 per=group group=50"},
       {"fp8", "search=mse", "search=none"},
       {"fp8", "search=mse rows=3 columns=50 element=e5m2",
        "search=none rows=3 columns=50 element=e5m2"},
@@ -455,6 +522,8 @@ static void names_say_what_is_stored(void **state) {
       {"mxfp6", "element=e3m2", "mxfp6/e3m2"},
       {"mxfp8", "element=e5m2", "mxfp8/e5m2"},
       {"nvfp4", "", "nvfp4"},
+      {"ternary", "", "ternary/row"},
+      {"ternary", "per=group group=64 scale=bf16", "ternary/g64/bf16"},
       {"fp8", "", "fp8/e4m3/128x128"},
       {"fp8", "per=row element=e5m2", "fp8/e5m2/row"},
       {"fp8", "per=tensor", "fp8/e4m3/tensor"},
@@ -479,6 +548,8 @@ int main(void) {
       cmocka_unit_test(nf4_parts_are_those_of_bitsandbytes),
       cmocka_unit_test(double_scales_are_those_of_bitsandbytes),
       cmocka_unit_test(fp8_blocks_worked_by_hand),
+      cmocka_unit_test(ternary_bytes_are_those_of_the_layout),
+      cmocka_unit_test(searched_trits_are_the_best_there_are),
       cmocka_unit_test(errors_are_those_of_the_table),
       cmocka_unit_test(searching_never_loses),
       cmocka_unit_test(columns_that_blocks_do_not_divide_are_refused),

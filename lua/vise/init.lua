@@ -9,6 +9,7 @@ local H = {}
 ---@class vise
 ---@field artifact table one `.vise` file: a sealed, compressed model
 ---@field check table checks of names and options
+---@field linalg table factors of matrices
 ---@field method table the registry of compression methods
 ---@field metric table what a model has lost, with error bars
 ---@field model table open, evaluate, compress and save models
@@ -21,8 +22,8 @@ local H = {}
 ---@field version string
 
 H.modules = {
-  "artifact", "check", "method", "metric", "model", "native", "param", "run", "tensor", "text",
-  "weight",
+  "artifact", "check", "linalg", "method", "metric", "model", "native", "param", "run", "tensor",
+  "text", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

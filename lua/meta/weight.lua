@@ -78,6 +78,14 @@ function Weight:check_finite() end
 ---@return vise.Weight
 function Weight:share() end
 
+---@return vise.Weight|nil values of a sparse weight, [n, 256]; nil of any other kind
+function Weight:values() end
+
+--- The positions of a sparse weight with other values; raises if they are not as many as before.
+---@param values vise.Weight [n, 256]
+---@return vise.Weight
+function Weight:with_values(values) end
+
 --- Let go now; safe to call twice.
 function Weight:close() end
 
@@ -104,5 +112,18 @@ function M.sum(terms) end
 ---@param options {left?: vise.Tensor, right?: vise.Tensor} [m] and [k] of f32, f16 or bf16
 ---@return vise.Weight
 function M.scaled(w, options) end
+
+--- The numbers of `w` that are not zero; vise.weight.sparse has names for the arguments.
+---@param w vise.Weight|vise.Tensor
+---@param layout "csr"|"bitmask"|"nm"|"block"
+---@param n integer nm: kept in each group
+---@param m integer nm: columns of a group
+---@param rows integer block: of a block
+---@param columns integer block: of a block
+---@param dtype string of the values
+---@return vise.Weight|nil
+---@return string? message
+---@return string? code "cancelled"
+function M.sparse(w, layout, n, m, rows, columns, dtype) end
 
 return M

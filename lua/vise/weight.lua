@@ -49,6 +49,37 @@ function M.scaled(w, options)
   return native.weight.scaled(w, options)
 end
 
+---@class vise.SparseOptions
+---@field layout "csr"|"bitmask"|"nm"|"block"
+---@field n? integer nm: kept in each group
+---@field m? integer nm: columns of a group, 1 to 16
+---@field block? integer[] block: rows and columns, 1 to 256 each
+---@field values? string|table "f32" (if absent), "f16", "bf16", "int8", "int4", or options of
+--- `quantize` for the values, which then stand in rows of 256
+
+--- The numbers of a weight or tensor that are not zero.
+---@param w vise.Weight|vise.Tensor [m, k]
+---@param options vise.SparseOptions
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code "cancelled"
+function M.sparse(w, options)
+  local o = H.sparse_options(options)
+  local s, message, code = native.weight.sparse(w, o.layout, o.n, o.m, o.rows, o.columns,
+    o.dtype)
+  if s == nil or o.quantize == nil then
+    return s, message, code
+  end
+  local floats <close> = s
+  local values <close> = s:values()
+  local quantized
+  quantized, message, code = values:quantize(o.quantize)
+  if quantized == nil then
+    return nil, message, code
+  end
+  return floats:with_values(quantized)
+end
+
 --- The weight compressed by a method of the family quant; `self` is not changed.
 ---@param self vise.Weight
 ---@param options? table `method` ("rtn" if absent), `importance` [k] f32, and the method's options;
@@ -103,14 +134,47 @@ function methods.error(self, original, importance)
   return squared == 0 and 0.0 or math.sqrt(squared / norm)
 end
 
+--- The options of `sparse` as native.weight.sparse wants them; raises for what does not belong.
+function H.sparse_options(options)
+  H.check_names("sparse", options, { "layout", "n", "m", "block", "values" })
+  local layout, block, values = options.layout, options.block, options.values or "f32"
+  local known <const> = { "csr", "bitmask", "nm", "block" }
+  if not H.contains(known, layout) then
+    check.fail("sparse: layout is %s, expected one of: %s", check.quote(layout),
+      table.concat(known, ", "))
+  end
+  if (layout == "nm") ~= (options.n ~= nil and options.m ~= nil) then
+    check.fail("sparse: layout '%s' and n, m do not go together", layout)
+  end
+  if (layout == "block") ~= (type(block) == "table") then
+    check.fail("sparse: layout '%s' and block = {rows, columns} do not go together", layout)
+  end
+  local bits = ({ int8 = 8, int4 = 4 })[values]
+  local quantize = type(values) == "table" and values or bits and { bits = bits }
+  return {
+    layout = layout,
+    n = options.n or 1,
+    m = options.m or 1,
+    rows = block and block[1] or 1,
+    columns = block and block[2] or 1,
+    dtype = quantize and "f32" or values,
+    quantize = quantize or nil,
+  }
+end
+
+function H.contains(list, value)
+  for _, item in ipairs(list) do
+    if item == value then
+      return true
+    end
+  end
+  return false
+end
+
 --- Raise for a key of `options` that is not in `known`.
 function H.check_names(who, options, known)
   for key in check.sorted_pairs(options) do
-    local is_known = false
-    for _, name in ipairs(known) do
-      is_known = is_known or name == key
-    end
-    if not is_known then
+    if not H.contains(known, key) then
       check.fail("%s: %s", who, check.unknown("option", key, known))
     end
   end

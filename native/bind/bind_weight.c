@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bind/bind_weight.c -- weight/weight.h as native.weight. Token ids stay 0-based: they are data. */
 #include "bind/bind.h"
+#include "core/param.h"
 #include "weight/compose.h"
+#include "weight/sparse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +86,73 @@ static int weight_scaled(lua_State *L) {
   vise_weight **slot = bind_new_weight(L);
   const vise_status st = vise_weight_scaled(slot, w, left, right, NULL, &err);
   return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+static vise_sparse_layout check_layout(lua_State *L, int arg, const char *name) {
+  for (int i = 0; i < VISE_SPARSE_LAYOUTS; i++) {
+    char layout[16];
+    vise_param_choice(layout, sizeof layout, vise_sparse_layouts, i);
+    if (strcmp(layout, name) == 0) {
+      return (vise_sparse_layout)i;
+    }
+  }
+  return (vise_sparse_layout)luaL_argerror(L, arg, "no such layout");
+}
+
+/* An option of a few, made -1 if it is none that C could refuse by itself. */
+static int check_small(lua_State *L, int arg) {
+  const lua_Integer i = luaL_checkinteger(L, arg);
+  return i >= 0 && i <= 1 << 16 ? (int)i : -1;
+}
+
+/* The weight at `arg`, where a tensor becomes a dense one. */
+static vise_weight *check_weight_or_tensor(lua_State *L, int arg) {
+  vise_tensor *t = bind_test_tensor(L, arg);
+  if (t != NULL) {
+    vise_err err;
+    vise_weight **slot = bind_new_weight(L);
+    if (vise_weight_dense(slot, t, &err) != VISE_OK) {
+      bind_fail(L, &err); /* a wrong shape or type, or no room: all raise */
+    }
+    lua_replace(L, arg);
+  }
+  return bind_check_weight(L, arg);
+}
+
+/* weight.sparse(w or tensor, layout, n, m, rows, columns, dtype) -> weight */
+static int weight_sparse(lua_State *L) {
+  const vise_weight *w = check_weight_or_tensor(L, 1);
+  const char *name = luaL_checkstring(L, 2);
+  const vise_sparse_options o = {.layout = check_layout(L, 2, name),
+                                 .n = check_small(L, 3),
+                                 .m = check_small(L, 4),
+                                 .rows = check_small(L, 5),
+                                 .columns = check_small(L, 6),
+                                 .values = bind_check_dtype(L, 7)};
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_sparse(slot, w, &o, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* w:values() -> the values of a sparse weight, [n, 256], or nil */
+static int weight_values(lua_State *L) {
+  vise_weight *values = vise_weight_sparse_values(bind_check_weight(L, 1));
+  if (values == NULL) {
+    luaL_pushfail(L);
+    return 1;
+  }
+  *bind_new_weight(L) = vise_weight_retain(values);
+  return 1;
+}
+
+/* w:with_values(values) -> the same positions of a sparse weight with other values */
+static int weight_with_values(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_weight *values = bind_check_weight(L, 2);
+  luaL_argcheck(L, vise_weight_sparse_values(w) != NULL, 1, "weight is not sparse");
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_sparse_with(slot, w, values, &err) == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
 /* Push `w` times a number. */
@@ -394,11 +463,8 @@ static int weight_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"dense", weight_dense},
-    {"lowrank", weight_lowrank},
-    {"sum", weight_sum},
-    {"scaled", weight_scaled},
-    {NULL, NULL},
+    {"dense", weight_dense},   {"lowrank", weight_lowrank}, {"sum", weight_sum},
+    {"scaled", weight_scaled}, {"sparse", weight_sparse},   {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {
@@ -412,6 +478,8 @@ static const luaL_Reg methods[] = {
     {"kind", weight_kind},
     {"describe", weight_describe},
     {"tree", weight_tree},
+    {"values", weight_values},
+    {"with_values", weight_with_values},
     {"difference", weight_difference},
     {"check_finite", weight_check_finite},
     {"share", weight_share},

@@ -37,6 +37,15 @@ vise_status vise_weight_load_status(vise_status st, vise_err *err);
 vise_status vise_weight_rows(
     const vise_weight *w, vise_row_set rows, float *out, int64_t ld, vise_err *err) VISE_MUST_USE;
 
+/* vise_weight_matmul by decoded tiles, for kinds with a `matmul` that is not always better. */
+vise_status vise_weight_matmul_tiles(const vise_weight *w,
+                                     float *y,
+                                     int64_t ldy,
+                                     const float *x,
+                                     int64_t ldx,
+                                     int64_t t,
+                                     vise_err *err) VISE_MUST_USE;
+
 /* Run a fallible step of `save`: on failure the tree is freed and *tree is NULL. */
 vise_status vise_weight_saved(vise_tree **tree, vise_status st);
 

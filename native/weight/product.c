@@ -72,9 +72,17 @@ vise_status vise_weight_matmul(const vise_weight *w,
                                int64_t ldx,
                                int64_t t,
                                vise_err *err) {
-  if (w->kind->matmul != NULL) {
-    return w->kind->matmul(w, y, ldy, x, ldx, t, err);
-  }
+  return w->kind->matmul != NULL ? w->kind->matmul(w, y, ldy, x, ldx, t, err)
+                                 : vise_weight_matmul_tiles(w, y, ldy, x, ldx, t, err);
+}
+
+vise_status vise_weight_matmul_tiles(const vise_weight *w,
+                                     float *y,
+                                     int64_t ldy,
+                                     const float *x,
+                                     int64_t ldx,
+                                     int64_t t,
+                                     vise_err *err) {
   if (t <= VISE_WEIGHT_FEW_TOKENS) {
     product p = {w, y, x, ldy, ldx, t};
     return vise_parallel_for(w->m, CHUNK_ROWS, multiply_chunk, &p, err);

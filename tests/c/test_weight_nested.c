@@ -3,7 +3,7 @@
 #include "core/parallel.h"
 #include "support/samples.h"
 
-enum { TOKENS = 9 };
+enum { TOKENS = 70 }; /* more than one tile of any kernel */
 
 static float *inputs(int64_t t, int64_t n) {
   void *x;
@@ -24,11 +24,11 @@ multiply(const vise_weight *w, bool is_turned, float *y, const float *x, int64_t
 
 /* Few and many tokens, one thread and three, both ways round. */
 static void products_are_right(const vise_weight *w, const oracle *o, bool is_turned) {
-  static const int64_t counts[] = {0, 1, VISE_WEIGHT_FEW_TOKENS, TOKENS};
+  static const int64_t counts[] = {0, 1, VISE_WEIGHT_FEW_TOKENS, 9, TOKENS};
   const int64_t n_in = is_turned ? w->m : w->k, n_out = is_turned ? w->k : w->m;
   const int threads = vise_threads();
   float *x = inputs(TOKENS, n_in), *y = inputs(TOKENS, n_out), *again = inputs(TOKENS, n_out);
-  for (int c = 0; c < 4; c++) {
+  for (int c = 0; c < 5; c++) {
     vise_threads_set(1);
     TRY_OK(multiply(w, is_turned, y, x, counts[c], &test_err));
     product_is_of_the_oracle(o, y, x, counts[c], is_turned);
@@ -93,6 +93,88 @@ static void every_format_answers_as_its_tree_says(void **state) {
       vise_weight_release(w);
     }
     assert_true(n >= 2);
+  }
+}
+
+static void every_layout_of_sparse_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{1, 1}, {0, 5}, {5, 0}, {3, 7}, {37, 300}, {20, 1030}};
+  for (int64_t i = 0; i < 10; i++) {
+    for (int s = 0; s < 6; s++) {
+      vise_weight *w = sparse_sample(i, shapes[s][0], shapes[s][1], floats[1 + (i + s) % 3], NULL);
+      keeps_everything(w);
+      vise_weight_release(w);
+      w = sparse_sample(i, shapes[s][0], shapes[s][1], VISE_DTYPE_F32, vise_format_find("int"));
+      keeps_everything(w);
+      vise_weight_release(w);
+    }
+  }
+}
+
+/* What the sample of the layout was made from comes back: the oracle above shares no reader. */
+static void sparse_keeps_the_numbers_it_was_made_from(void **state) {
+  (void)state;
+  static const int n[] = {4, 4, 2, 1, 5, 3, 8, 4, 4, 4},
+                   m[] = {13, 13, 4, 16, 9, 3, 16, 13, 13, 13};
+  for (int i = 0; i < 10; i++) {
+    vise_weight *w = pruned(21, 299, n[i], m[i]);
+    vise_weight *s = sparse_sample(i, 21, 299, VISE_DTYPE_F32, NULL);
+    float *values = values_of(s);
+    assert_memory_equal(values, dense_data(w), 21 * 299 * sizeof(float));
+    vise_mem_free(values);
+    vise_weight_release(s);
+    vise_weight_release(w);
+  }
+}
+
+static void sparse_refuses_what_it_cannot_keep(void **state) {
+  (void)state;
+  vise_weight *w = dense_f32(2, 7, gaussian), *s;
+  vise_sparse_options o = {.layout = VISE_SPARSE_NM, .n = 2, .m = 4, .values = VISE_DTYPE_F32};
+  assert_int_equal(vise_weight_sparse(&s, w, &o, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg,
+                      "sparse: row 0, columns 0 to 3 (from 0) have more than 2 numbers "
+                      "that are not zero, expected 2 of 4");
+  o.n = 5;
+  assert_int_equal(vise_weight_sparse(&s, w, &o, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg, "sparse: n is 5, expected 1 to 4 (m)");
+  o.m = 17;
+  assert_int_equal(vise_weight_sparse(&s, w, &o, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg, "sparse: m is 17, expected 1 to 16");
+  o = (vise_sparse_options){.layout = VISE_SPARSE_BLOCK, .rows = 257, .columns = 4};
+  assert_int_equal(vise_weight_sparse(&s, w, &o, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg, "sparse: block is 257 x 4, expected 1 to 256 each way");
+  vise_weight_release(w);
+}
+
+/* Every byte of the positions changed in turn: loaded with other values, or refused; and all ones. */
+static void damaged_positions_never_reach_beyond_the_weight(void **state) {
+  (void)state;
+  for (int64_t i = 0; i < 10; i++) {
+    vise_weight *w = sparse_sample(i, 5, 37, VISE_DTYPE_F32, NULL), *again;
+    vise_tree *t;
+    TRY_OK(vise_weight_save(w, &t, &test_err));
+    for (int p = 0; p < t->n_parts; p++) {
+      uint8_t *bytes = vise_tensor_data(t->parts[p].tensor);
+      for (size_t b = 0; b < vise_tensor_bytes(t->parts[p].tensor); b++) {
+        const uint8_t before = bytes[b];
+        bytes[b] ^= (uint8_t)(0x81u + b % 64);
+        const vise_status st = vise_weight_load(&again, t, &test_err);
+        assert_true(st == VISE_OK || st == VISE_EFORMAT);
+        if (st == VISE_OK) {
+          vise_mem_free(values_of(again));
+          vise_weight_release(again);
+        }
+        bytes[b] = before;
+      }
+    }
+    memset(vise_tensor_data(t->parts[0].tensor), 0xff, vise_tensor_bytes(t->parts[0].tensor));
+    const bool is_any_allowed = i == 3 || i == 5; /* 1:16: any 4 bits; 3:3: no positions */
+    const vise_status st = vise_weight_load(&again, t, &test_err);
+    assert_int_equal(st, is_any_allowed ? VISE_OK : VISE_EFORMAT);
+    vise_weight_release(again);
+    vise_tree_free(t);
+    vise_weight_release(w);
   }
 }
 
@@ -219,6 +301,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_answers_as_its_tree_says),
       cmocka_unit_test(every_format_answers_as_its_tree_says),
+      cmocka_unit_test(every_layout_of_sparse_answers_as_its_tree_says),
+      cmocka_unit_test(sparse_keeps_the_numbers_it_was_made_from),
+      cmocka_unit_test(sparse_refuses_what_it_cannot_keep),
+      cmocka_unit_test(damaged_positions_never_reach_beyond_the_weight),
       cmocka_unit_test(weights_nested_at_random_answer_as_their_trees_say),
       cmocka_unit_test(every_question_survives_every_allocation_failure),
       cmocka_unit_test(importance_weighs_columns),

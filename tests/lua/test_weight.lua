@@ -216,6 +216,59 @@ function TestWeight:test_scaled_is_a_diagonal_on_either_side()
   lu.assertErrorMsgContains("left is [3], expected [2]", weight.scaled, w, { left = right })
 end
 
+function TestWeight:test_sparse_counts_what_each_layout_stores()
+  local t <close> = native.tensor.from("f32", { 2, 8 }, {
+    1, 0, 0, 2, 0, 0, 0, 0,
+    0, 0, 0, 0, 3, 0, -4, 0,
+  })
+  local dense <close> = weight.dense(t)
+  local values = 256 * 2 -- f16: four numbers, made up to a row of 256
+  for _, case in ipairs({
+    { { layout = "csr" }, 3 * 4 + 4 * 2, "csr f16" },
+    { { layout = "bitmask" }, 2, "bitmask f16" },
+    { { layout = "nm", n = 2, m = 4 }, 2 * 1, "2:4 f16" }, -- two codes of 3 bits a row
+    { { layout = "nm", n = 1, m = 3 }, nil },
+    { { layout = "block", block = { 2, 4 } }, 2 * 4 + 2 * 2, "block2x4 f16" },
+  }) do
+    local options, positions, text = table.unpack(case)
+    options.values = "f16"
+    if positions == nil then
+      lu.assertErrorMsgContains("row 0, columns 0 to 2 (from 0) have more than 1", function()
+        weight.sparse(weight.dense(native.tensor.from("f32", { 1, 3 }, { 1, 2, 0 })), options)
+      end)
+    else
+      local s <close> = weight.sparse(t, options)
+      lu.assertEquals(s:bytes(), positions + values)
+      lu.assertEquals(s:describe(), text)
+      lu.assertEquals(s:error(dense), 0.0)
+    end
+  end
+end
+
+function TestWeight:test_values_of_sparse_may_be_quantized()
+  local w <close> = H.weight(16, 96)
+  local q <close> = weight.sparse(w, { layout = "bitmask", values = "int8" })
+  lu.assertEquals(q:describe(), "bitmask int8/g64")
+  lu.assertEquals(q:bytes(), 16 * 12 + 6 * (256 + 8))
+  lu.assertTrue(q:error(w) < 0.01)
+  local three <close> = weight.sparse(w, { layout = "csr", values = { bits = 3, group = 32 } })
+  lu.assertEquals(three:values():describe(), "int3/g32")
+  lu.assertNil(w:values())
+  lu.assertErrorMsgContains("values are dense [16, 96], expected [6, 256]", q.with_values, q, w)
+  lu.assertErrorMsgContains("weight is not sparse", w.with_values, w, q)
+end
+
+function TestWeight:test_sparse_refuses_options_that_do_not_belong()
+  local w <close> = H.weight(2, 4)
+  lu.assertErrorMsgContains("layout is 'csc', expected one of: csr, bitmask, nm, block",
+    weight.sparse, w, { layout = "csc" })
+  lu.assertErrorMsgContains("layout 'csr' and n, m do not go together", weight.sparse, w,
+    { layout = "csr", n = 1, m = 2 })
+  lu.assertErrorMsgContains("did you mean 'layout'", weight.sparse, w, { layuot = "csr" })
+  lu.assertErrorMsgContains("block is 0 x 4, expected 1 to 256 each way", weight.sparse, w,
+    { layout = "block", block = { 0, 4 } })
+end
+
 function TestWeight:test_sum_takes_a_list_of_weights()
   local w <close> = H.weight(2, 4)
   lu.assertEquals(weight.sum({ w, w, w }):matmul(native.tensor.from("f32", { 1, 4 },

@@ -111,7 +111,110 @@ static inline oracle oracle_of_scaled(const vise_tree *t) {
   return o;
 }
 
+static inline int64_t attribute_of(const vise_tree *t, const char *name) {
+  int64_t i;
+  TRY_OK(vise_tree_get_int(&i, t, name, &test_err));
+  return i;
+}
+
+static inline bool bit_of(const uint8_t *bytes, int64_t i) {
+  return (bytes[i / 8] >> (i % 8) & 1) != 0;
+}
+
+/* The mask of rank `code` among those with n of m bits: counted from the least. */
+static inline uint32_t pattern_of_rank(int64_t n, int64_t m, int64_t code) {
+  uint32_t mask = 0;
+  while (mask < 1u << m && (__builtin_popcount(mask) != n || code-- > 0)) {
+    mask++;
+  }
+  return mask;
+}
+
+/* Put the next value of the flat array where it belongs; what is beyond W has to be zero. */
+static inline void put(oracle *o, const oracle *values, int64_t *at, int64_t i, int64_t j) {
+  if (i < o->m && j < o->k) {
+    o->value[i * o->k + j] = values->value[*at];
+    o->size[i * o->k + j] = values->size[*at];
+  } else {
+    assert_true(values->value[*at] == 0.0);
+  }
+  ++*at;
+}
+
+static inline void put_groups(oracle *o, const oracle *values, const vise_tree *t, int64_t *at) {
+  const int64_t n = attribute_of(t, "n"), m = attribute_of(t, "m");
+  const int64_t groups = (t->k + m - 1) / m;
+  int64_t patterns = 0, width = 0;
+  for (uint32_t mask = 0; mask < 1u << m; mask++) {
+    patterns += __builtin_popcount(mask) == n;
+  }
+  while (((int64_t)1 << width) < patterns) {
+    width++;
+  }
+  const uint8_t *codes = vise_tensor_data(part_of(t, "codes"));
+  for (int64_t i = 0; i < t->m; i++) {
+    for (int64_t g = 0; g < groups; g++) {
+      int64_t code = 0;
+      for (int64_t b = 0; b < width; b++) {
+        const int64_t row_bits = (groups * width + 7) / 8 * 8;
+        code |= (int64_t)bit_of(codes, i * row_bits + g * width + b) << b;
+      }
+      const uint32_t mask = pattern_of_rank(n, m, code);
+      for (int64_t b = 0; b < m; b++) {
+        if ((mask >> b & 1) != 0) {
+          put(o, values, at, i, g * m + b);
+        }
+      }
+    }
+  }
+}
+
+static inline void
+put_listed(oracle *o, const oracle *values, const vise_tree *t, int64_t r, int64_t c, int64_t *at) {
+  const vise_tensor *offsets = part_of(t, "offsets"), *columns = part_of(t, "columns");
+  for (int64_t u = 0; u < (t->m + r - 1) / r; u++) {
+    for (int64_t i = u * r; i < (u + 1) * r; i++) {
+      for (int64_t b = vise_tensor_get_i64(offsets, u); b < vise_tensor_get_i64(offsets, u + 1);
+           b++) {
+        for (int64_t j = 0; j < c; j++) {
+          put(o, values, at, i, vise_tensor_get_i64(columns, b) * c + j);
+        }
+      }
+    }
+  }
+}
+
+static inline oracle oracle_of_sparse(const vise_tree *t) {
+  oracle values = oracle_of(t->children[0]), o = new_oracle(t->m, t->k);
+  const char *layout;
+  int64_t at = 0;
+  TRY_OK(vise_tree_get_text(&layout, t, "layout", &test_err));
+  if (strcmp(layout, "nm") == 0) {
+    put_groups(&o, &values, t, &at);
+  } else if (strcmp(layout, "bitmask") == 0) {
+    const int64_t row_bits = (t->k + 7) / 8 * 8;
+    for (int64_t i = 0; i < t->m; i++) {
+      for (int64_t j = 0; j < t->k; j++) {
+        if (bit_of(vise_tensor_data(part_of(t, "mask")), i * row_bits + j)) {
+          put(&o, &values, &at, i, j);
+        }
+      }
+    }
+  } else if (strcmp(layout, "csr") == 0) {
+    put_listed(&o, &values, t, 1, 1, &at);
+  } else {
+    put_listed(&o, &values, t, attribute_of(t, "rows"), attribute_of(t, "columns"), &at);
+  }
+  assert_true((at + 255) / 256 == values.m);
+  o.steps = values.steps;
+  free_oracle(&values);
+  return o;
+}
+
 static inline oracle oracle_of(const vise_tree *t) {
+  if (strcmp(t->kind, "sparse") == 0) {
+    return oracle_of_sparse(t);
+  }
   if (strcmp(t->kind, "lowrank") == 0) {
     return oracle_of_lowrank(t);
   }

@@ -7,6 +7,7 @@
 #include "support/oracle.h"
 #include "weight/compose.h"
 #include "weight/quant.h"
+#include "weight/sparse.h"
 
 static const vise_dtype floats[] = {VISE_DTYPE_F64,  VISE_DTYPE_F32,     VISE_DTYPE_F16,
                                     VISE_DTYPE_BF16, VISE_DTYPE_F8_E4M3, VISE_DTYPE_F8_E5M2};
@@ -80,6 +81,59 @@ static inline vise_weight *scaled_of(vise_weight *c, int which, vise_dtype dtype
   return w;
 }
 
+/* Gaussian numbers, most of them zero, so that no group of `m` in a row has more than `n`. */
+static inline vise_weight *pruned(int64_t rows, int64_t k, int n, int m) {
+  vise_weight *w = dense_f32(rows, k, gaussian);
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = 0; j < k; j++) {
+      float *x = dense_data(w) + i * k + j;
+      const int64_t kept =
+          (i * 7 + j / m * 3 + j % m * 5) % m; /* each of 0 .. m - 1, if 5 and m allow */
+      *x = kept < n && (i + j / 16) % 5 != 0 ? *x : 0.0f;
+    }
+  }
+  return w;
+}
+
+static inline vise_weight *sparse_of(vise_weight *w, const vise_sparse_options *o) {
+  vise_weight *out;
+  TRY_OK(vise_weight_sparse(&out, w, o, &test_err));
+  vise_weight_release(w);
+  return out;
+}
+
+/* Each layout in a few forms; values of a float type or, if there is one, of a format. */
+static inline vise_weight *
+sparse_sample(int64_t index, int64_t m, int64_t k, vise_dtype values, const vise_format *format) {
+  static const vise_sparse_options forms[] = {
+      {.layout = VISE_SPARSE_CSR},
+      {.layout = VISE_SPARSE_BITMASK},
+      {.layout = VISE_SPARSE_NM, .n = 2, .m = 4},
+      {.layout = VISE_SPARSE_NM, .n = 1, .m = 16},
+      {.layout = VISE_SPARSE_NM, .n = 5, .m = 9},
+      {.layout = VISE_SPARSE_NM, .n = 3, .m = 3},
+      {.layout = VISE_SPARSE_NM, .n = 8, .m = 16},
+      {.layout = VISE_SPARSE_BLOCK, .rows = 16, .columns = 4},
+      {.layout = VISE_SPARSE_BLOCK, .rows = 3, .columns = 5},
+      {.layout = VISE_SPARSE_BLOCK, .rows = 1, .columns = 256},
+  };
+  vise_sparse_options o = forms[index % 10];
+  o.values = format == NULL ? values : VISE_DTYPE_F32;
+  const bool is_nm = o.layout == VISE_SPARSE_NM;
+  vise_weight *w = sparse_of(pruned(m, k, is_nm ? o.n : 4, is_nm ? o.m : 13), &o);
+  if (format == NULL) {
+    return w;
+  }
+  vise_weight *q, *out;
+  vise_format_spec spec = {.format = format};
+  vise_param_defaults(format->params, spec.values);
+  TRY_OK(vise_weight_quantize(&q, vise_weight_sparse_values(w), &spec, NULL, &test_err));
+  TRY_OK(vise_weight_sparse_with(&out, w, q, &test_err));
+  vise_weight_release(q);
+  vise_weight_release(w);
+  return out;
+}
+
 /* One weight of each kind; a new kind adds its line here. No part or attribute may be left out. */
 static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   if (strcmp(kind, "dense") == 0) {
@@ -93,6 +147,9 @@ static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   }
   if (strcmp(kind, "sum") == 0) {
     return sum_of(dense_of(VISE_DTYPE_BF16, m, k), sample("quant", m, k));
+  }
+  if (strcmp(kind, "sparse") == 0) {
+    return sparse_sample(0, m, k, VISE_DTYPE_BF16, NULL);
   }
   if (strcmp(kind, "scaled") == 0) {
     return scaled_of(sample("quant", m, k), 2, VISE_DTYPE_F32);
@@ -115,6 +172,11 @@ static inline vise_weight *random_leaf(uint32_t *seed, int64_t m, int64_t k) {
     n++;
   }
   vise_weight *w = NULL;
+  if (draw(seed, 3) == 0) {
+    const vise_format *format = draw(seed, 2) == 0 ? NULL : vise_formats[draw(seed, n)];
+    const int64_t index = draw(seed, 10);
+    return sparse_sample(index, m, k, floats[1 + draw(seed, 3)], format);
+  }
   if (draw(seed, 4) != 0) {
     const int64_t index = draw(seed, 6);
     w = quant_of(vise_formats[draw(seed, n)], (int)index, m, k);

@@ -41,7 +41,8 @@ enum {
 /* Matrices are byte pointers with strides in elements of tile->size bytes. */
 typedef struct product {
   const vise_gemm_tile *tile;
-  const vise_rows *rows; /* W, or NULL: plain in `w` */
+  const vise_rows *rows;         /* W, or NULL: */
+  const vise_rows_f64 *rows_f64; /* W, or NULL: plain in `w` */
   const char *w, *x;
   char *y;
   int64_t ldw, ldx, ldy, t, m, k;
@@ -103,6 +104,11 @@ static void decode_rows(const product *p, char *out, row_block b, int64_t col, i
   if (p->rows != NULL) {
     p->rows->decode(p->rows->source, b.row, b.n_rows, col, n_cols, (float *)(void *)out,
                     VISE_GEMM_LDW);
+    return;
+  }
+  if (p->rows_f64 != NULL) {
+    p->rows_f64->decode(p->rows_f64->source, b.row, b.n_rows, col, n_cols, (double *)(void *)out,
+                        VISE_GEMM_LDW);
     return;
   }
   for (int64_t i = 0; i < b.n_rows; i++) {
@@ -272,5 +278,24 @@ vise_status vise_gemm_f64(double *y,
                .t = t,
                .m = m,
                .k = k};
+  return multiply(&p, err);
+}
+
+vise_status vise_gemm_rows_f64(double *y,
+                               int64_t ldy,
+                               const double *x,
+                               int64_t ldx,
+                               int64_t t,
+                               const vise_rows_f64 *w,
+                               vise_err *err) {
+  product p = {.tile = &vise_gemm_kernels_used()->f64,
+               .rows_f64 = w,
+               .x = (const char *)x,
+               .y = (char *)y,
+               .ldx = ldx,
+               .ldy = ldy,
+               .t = t,
+               .m = w->m,
+               .k = w->k};
   return multiply(&p, err);
 }

@@ -72,4 +72,25 @@ vise_status vise_gemm_f64(double *y,
                           int64_t k,
                           vise_err *err) VISE_MUST_USE;
 
+/* The same with W by rows that are decoded on demand. */
+typedef void vise_rows_f64_fn(const void *source,
+                              int64_t row,
+                              int64_t n_rows,
+                              int64_t col,
+                              int64_t n_cols,
+                              double *out,
+                              int64_t ld);
+typedef struct vise_rows_f64 {
+  int64_t m, k;
+  vise_rows_f64_fn *decode;
+  const void *source; /* borrowed */
+} vise_rows_f64;
+vise_status vise_gemm_rows_f64(double *y,
+                               int64_t ldy,
+                               const double *x,
+                               int64_t ldx,
+                               int64_t t,
+                               const vise_rows_f64 *w,
+                               vise_err *err) VISE_MUST_USE;
+
 #endif

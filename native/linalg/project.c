@@ -16,7 +16,7 @@
 
 #include <math.h>
 
-enum { SQUARE_ROWS = 64, LANES = 8, COLUMNS = 512, SIDE = 16 };
+enum { SQUARE_ROWS = 64, LANES = 8, SIDE = 16 };
 
 typedef struct square_job {
   const vise_matrix_f32 *w;
@@ -76,6 +76,25 @@ vise_matrix_square(double *out, const char *what, const vise_matrix_f32 *w, vise
   return st == VISE_OK && !isfinite(sum) ? name_place(what, w, err) : st;
 }
 
+/* square [n_cols, SIDE] = a piece of W, turned around; at most SIDE by SIDE. */
+static void load_square(float *square,
+                        const vise_matrix_f32 *w,
+                        int64_t row,
+                        int64_t n_rows,
+                        int64_t col,
+                        int64_t n_cols) {
+  const float *first = w->w + row * w->row_stride + col * w->col_stride;
+  if (w->col_stride == 1) {
+    vise_gemm_kernels_used()->f32.transpose(square, SIDE, first, w->row_stride, n_rows, n_cols);
+    return;
+  }
+  for (int64_t l = 0; l < n_cols; l++) {
+    for (int64_t i = 0; i < n_rows; i++) {
+      square[l * SIDE + i] = first[i * w->row_stride + l * w->col_stride];
+    }
+  }
+}
+
 typedef struct columns_job {
   double *out;
   const vise_matrix_f32 *w;
@@ -86,24 +105,13 @@ typedef struct columns_job {
 static void columns_of_rows(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const columns_job *job = arg;
-  const vise_matrix_f32 *w = job->w;
-  const int64_t n_rows = end - begin;
   float square[SIDE * SIDE];
   for (int64_t j = 0; j < job->n_cols; j += SIDE) {
     const int64_t n_cols = job->n_cols - j < SIDE ? job->n_cols - j : SIDE;
-    const float *first = w->w + begin * w->row_stride + (job->col + j) * w->col_stride;
-    if (w->col_stride == 1) {
-      vise_gemm_kernels_used()->f32.transpose(square, SIDE, first, w->row_stride, n_rows, n_cols);
-    } else {
-      for (int64_t l = 0; l < n_cols; l++) {
-        for (int64_t i = 0; i < n_rows; i++) {
-          square[l * SIDE + i] = first[i * w->row_stride + l * w->col_stride];
-        }
-      }
-    }
+    load_square(square, job->w, begin, end - begin, job->col + j, n_cols);
     for (int64_t l = 0; l < n_cols; l++) {
-      for (int64_t i = 0; i < n_rows; i++) {
-        job->out[(j + l) * w->m + begin + i] = (double)square[l * SIDE + i];
+      for (int64_t i = begin; i < end; i++) {
+        job->out[(j + l) * job->w->m + i] = (double)square[l * SIDE + i - begin];
       }
     }
   }
@@ -115,21 +123,35 @@ vise_status vise_matrix_columns(
   return vise_parallel_for(w->m, SIDE, columns_of_rows, &job, err);
 }
 
-/* b [l, k] = basis W, by strips of columns of W. */
-static vise_status
-multiply_basis(double *b, const double *basis, int64_t l, const vise_matrix_f32 *w, vise_err *err) {
-  double *strip;
-  VISE_TRY(vise_matrix_alloc(&strip, w->k < COLUMNS ? w->k : COLUMNS, w->m, err));
-  vise_status st = VISE_OK;
-  for (int64_t col = 0; col < w->k && st == VISE_OK; col += COLUMNS) {
-    const int64_t n = w->k - col < COLUMNS ? w->k - col : COLUMNS;
-    st = vise_matrix_columns(strip, w, col, n, err);
-    if (st == VISE_OK) {
-      st = vise_gemm_f64(b + col, w->k, basis, w->m, l, strip, w->m, n, w->m, err);
+/* vise_rows_f64_fn of W': row i is column i of W. Squares of it are turned around in f32. */
+static void decode_columns(const void *source,
+                           int64_t row,
+                           int64_t n_rows,
+                           int64_t col,
+                           int64_t n_cols,
+                           double *out,
+                           int64_t ld) {
+  const vise_matrix_f32 *w = source;
+  float square[SIDE * SIDE];
+  for (int64_t j = 0; j < n_cols; j += SIDE) {
+    const int64_t width = n_cols - j < SIDE ? n_cols - j : SIDE;
+    for (int64_t i = 0; i < n_rows; i += SIDE) {
+      const int64_t height = n_rows - i < SIDE ? n_rows - i : SIDE;
+      load_square(square, w, col + j, width, row + i, height);
+      for (int64_t l = 0; l < height; l++) {
+        for (int64_t c = 0; c < width; c++) {
+          out[(i + l) * ld + j + c] = (double)square[l * SIDE + c];
+        }
+      }
     }
   }
-  vise_mem_free(strip);
-  return st;
+}
+
+/* b [l, k] = basis W */
+static vise_status
+multiply_basis(double *b, const double *basis, int64_t l, const vise_matrix_f32 *w, vise_err *err) {
+  const vise_rows_f64 rows = {w->k, w->m, decode_columns, w};
+  return vise_gemm_rows_f64(b, w->k, basis, w->m, l, &rows, err);
 }
 
 /* out [r, m] = small [r, l] rows [l, m] */

@@ -39,8 +39,8 @@ vise_status vise_matrix_columns(double *out,
  *   ut [r, m] = the first r rows of U2' basis     s [l]     vt [r, k] = the first r rows of V'
  *
  * So ut' diag(s) vt is the best approximation of rank r within the subspace, and its squared error
- * is |W|^2 less the sum of the first r s^2. Signs are not yet those of linalg/svd.h. Scratch: B three times and
- * 512 columns of W. W is finite. Errors: VISE_ENUMERIC (no convergence), VISE_ESHAPE, VISE_ENOMEM,
+ * is |W|^2 less the sum of the first r s^2. Signs are not yet those of linalg/svd.h. W is finite.
+ * Scratch: B three times. Errors: VISE_ENUMERIC (no convergence), VISE_ESHAPE, VISE_ENOMEM,
  * VISE_ECANCELLED.
  */
 vise_status vise_project(double *ut,

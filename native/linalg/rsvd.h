@@ -28,7 +28,7 @@ enum { VISE_RSVD_OVERSAMPLE = 10, VISE_RSVD_PASSES = 2 }; /* defaults */
 /* Of |W - U diag(s) V'|, both after the fact. */
 typedef struct vise_rsvd_error {
   double frobenius; /* as vise_project_error */
-  double spectral; /* a bound, missed with probability 1e-6; loose, often 5 to 10 times the norm */
+  double spectral;  /* a bound, missed with probability 1e-6; loose, often 5 to 10 times the norm */
 } vise_rsvd_error;
 
 /*

@@ -91,8 +91,7 @@ static size_t fp8_scratch_bytes(const vise_format_spec *s) {
   return 2 * (size_t)layout_of(s).n_columns * sizeof(float) + vise_element_scratch_bytes(s->k);
 }
 
-static const float MULTIPLES[] = {0.97f, 1.0f, 1.06f, 1.12f, 1.19f, 1.26f, 1.33f,
-                                  1.41f, 1.5f, 1.59f, 1.68f, 1.78f, 1.89f};
+static const float MULTIPLES[] = {0.97f, 1.0f, 1.12f, 1.26f, 1.41f, 1.59f, 1.78f};
 enum { N_MULTIPLES = sizeof MULTIPLES / sizeof MULTIPLES[0] };
 
 static float as_stored(float scale, const layout *a) {

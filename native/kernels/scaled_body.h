@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kernels/scaled_body.h -- the bodies of scaled_ref.c, scaled_avx2.c and scaled_avx512.c, plain C
- * that the compiler vectorises for the level that includes it.
+ * that the compiler vectorises for the level that includes it. VECTOR is the floats in a register that
+ * holds lanes of a trial, which no result can see; vectors are the compiler's generic
+ * ones and are passed by pointer, because their calling convention depends on the level.
  *
  * Rounding a value of magnitude a to a small float of m mantissa bits without its code: with p the
  * power of two at or below a (not below the smallest normal), the format's step at a is p 2^-m, and
@@ -219,37 +221,89 @@ unpack_trits(float *restrict out, const uint8_t *restrict packed, int64_t n, int
 
 /* ---- trials ---- */
 
-INLINE float nearest_float(float t, int m, float smallest_normal, float largest) {
-  const uint32_t u = bits_of(t);
-  float a = float_of(u & 0x7fffffffu);
-  a = a < largest ? a : largest;
-  float p = float_of(bits_of(a) & 0x7f800000u);
-  p = p > smallest_normal ? p : smallest_normal;
-  const float magic = p * (float)(1 << (23 - m));
-  return float_of(bits_of((a + magic) - magic) | (u & 0x80000000u));
+typedef float vec __attribute__((vector_size(4 * VECTOR)));
+typedef int32_t ivec __attribute__((vector_size(4 * VECTOR)));
+
+enum { PARTS = LANES / VECTOR };
+
+INLINE void load(vec *out, const float *x) {
+  memcpy(out, x, sizeof *out);
 }
 
-INLINE float nearest_nf4(float t) {
-  float value = vise_nf4_table[0];
+/* inout = a where the mask is set. */
+INLINE void put(ivec *inout, const ivec *mask, const ivec *a) {
+  *inout = (*a & *mask) | (*inout & ~*mask);
+}
+
+INLINE void nearest_float(vec *out, const vec *t, int m, float smallest_normal, float largest) {
+  const ivec none = {0}, u = (ivec)*t;
+  const ivec top = none + (int32_t)bits_of(largest), low = none + (int32_t)bits_of(smallest_normal);
+  ivec a = u & 0x7fffffff; /* magnitudes are ordered as their bits */
+  const ivec is_large = a > top;
+  put(&a, &is_large, &top);
+  ivec p = a & 0x7f800000;
+  const ivec is_small = p < low;
+  put(&p, &is_small, &low);
+  const vec magic = (vec)p * (float)(1 << (23 - m));
+  const vec rounded = ((vec)a + magic) - magic;
+  *out = (vec)((ivec)rounded | (u ^ (u & 0x7fffffff)));
+}
+
+INLINE void nearest_nf4(vec *out, const vec *t) {
+  const ivec none = {0};
+  ivec value = none + (int32_t)bits_of(vise_nf4_table[0]);
   for (int i = 0; i < VISE_SCALED_TABLE - 1; i++) {
-    value = t > vise_nf4_limits[i] ? vise_nf4_table[i + 1] : value;
+    const ivec is_above = *t > vise_nf4_limits[i];
+    const ivec entry = none + (int32_t)bits_of(vise_nf4_table[i + 1]);
+    put(&value, &is_above, &entry);
   }
-  return value;
+  *out = (vec)value;
 }
 
-INLINE float nearest(float x, float scale, float r, vise_element element) {
+INLINE void nearest(vec *out, const vec *t, vise_element element) {
   switch (element) {
-  case VISE_E4M3: return nearest_float(x / scale, 3, 0x1p-6f, 448.0f);
-  case VISE_E5M2: return nearest_float(x / scale, 2, 0x1p-14f, 57344.0f);
-  case VISE_E2M3: return nearest_float(x / scale, 3, 1.0f, 7.5f);
-  case VISE_E3M2: return nearest_float(x / scale, 2, 0x1p-2f, 28.0f);
-  case VISE_E2M1: return nearest_float(x / scale, 1, 1.0f, 6.0f);
-  case VISE_NF4: break;
+  case VISE_E4M3: nearest_float(out, t, 3, 0x1p-6f, 448.0f); break;
+  case VISE_E5M2: nearest_float(out, t, 2, 0x1p-14f, 57344.0f); break;
+  case VISE_E2M3: nearest_float(out, t, 3, 1.0f, 7.5f); break;
+  case VISE_E3M2: nearest_float(out, t, 2, 0x1p-2f, 28.0f); break;
+  case VISE_E2M1: nearest_float(out, t, 1, 1.0f, 6.0f); break;
+  case VISE_NF4: nearest_nf4(out, t); break;
   }
-  return nearest_nf4(x * r);
 }
 
-static float tree(float *s) {
+typedef struct sums {
+  vec error[PARTS], slope[PARTS], mass[PARTS];
+} sums;
+
+INLINE void add_lanes(sums *inout,
+                      const float *x,
+                      const float *v,
+                      bool has_v,
+                      float scale,
+                      float r,
+                      vise_element element) {
+  for (int c = 0; c < PARTS; c++) {
+    vec t, q;
+    load(&t, x + c * VECTOR);
+    t = element == VISE_NF4 ? t * r : t / scale;
+    nearest(&q, &t, element);
+    const vec e = t - q;
+    vec ve = e, vq = q;
+    if (has_v) {
+      vec weight;
+      load(&weight, v + c * VECTOR);
+      ve = weight * e;
+      vq = weight * q;
+    }
+    inout->error[c] += ve * e;
+    inout->slope[c] += ve * q;
+    inout->mass[c] += vq * q;
+  }
+}
+
+static float tree(const vec *parts) {
+  float s[LANES];
+  memcpy(s, parts, sizeof s);
   for (int width = LANES / 2; width > 0; width /= 2) {
     for (int l = 0; l < width; l++) {
       s[l] += s[l + width];
@@ -259,35 +313,28 @@ static float tree(float *s) {
 }
 
 INLINE void run_trial(vise_scaled_trial *inout,
-                      const float *restrict x,
-                      const float *restrict v,
+                      const float *x,
+                      const float *v,
                       bool has_v,
                       int64_t n,
                       vise_element element) {
   const float scale = inout->scale, r = 1.0f / scale;
-  float error[LANES] = {0}, slope[LANES] = {0}, mass[LANES] = {0};
+  sums s = {0};
   int64_t j = 0;
   for (; j + LANES <= n; j += LANES) {
-    for (int l = 0; l < LANES; l++) {
-      const float t = element == VISE_NF4 ? x[j + l] * r : x[j + l] / scale;
-      const float q = nearest(x[j + l], scale, r, element), e = t - q;
-      const float ve = has_v ? v[j + l] * e : e, vq = has_v ? v[j + l] * q : q;
-      error[l] += ve * e;
-      slope[l] += ve * q;
-      mass[l] += vq * q;
+    add_lanes(&s, x + j, v + j, has_v, scale, r, element);
+  }
+  if (j < n) { /* zeros have the element 0 and add nothing */
+    float rest_x[LANES] = {0}, rest_v[LANES] = {0};
+    memcpy(rest_x, x + j, (size_t)(n - j) * sizeof *x);
+    if (has_v) {
+      memcpy(rest_v, v + j, (size_t)(n - j) * sizeof *v);
     }
+    add_lanes(&s, rest_x, rest_v, has_v, scale, r, element);
   }
-  for (int l = 0; j + l < n; l++) {
-    const float t = element == VISE_NF4 ? x[j + l] * r : x[j + l] / scale;
-    const float q = nearest(x[j + l], scale, r, element), e = t - q;
-    const float ve = has_v ? v[j + l] * e : e, vq = has_v ? v[j + l] * q : q;
-    error[l] += ve * e;
-    slope[l] += ve * q;
-    mass[l] += vq * q;
-  }
-  inout->error += (double)tree(error);
-  inout->slope += (double)tree(slope);
-  inout->mass += (double)tree(mass);
+  inout->error += (double)tree(s.error);
+  inout->slope += (double)tree(s.slope);
+  inout->mass += (double)tree(s.mass);
 }
 
 INLINE void trials_of(vise_scaled_trial *inout,
@@ -300,7 +347,7 @@ INLINE void trials_of(vise_scaled_trial *inout,
     const int64_t length = least(RUN, n - j);
     for (int i = 0; i < n_trials; i++) {
       if (v == NULL) {
-        run_trial(&inout[i], x + j, NULL, false, length, element);
+        run_trial(&inout[i], x + j, x + j, false, length, element);
       } else {
         run_trial(&inout[i], x + j, v + j, true, length, element);
       }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/scaled_levels.h"
 
+#define VECTOR 4 /* floats in one register of this level */
 #include "kernels/scaled_body.h"
 
 const float vise_nf4_table[VISE_SCALED_TABLE] = {

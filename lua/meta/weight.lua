@@ -126,4 +126,11 @@ function M.scaled(w, options) end
 ---@return string? code "cancelled"
 function M.sparse(w, layout, n, m, rows, columns, dtype) end
 
+--- L W R' by Hadamard matrices of these orders; nil or false: none, true: the greatest known.
+---@param w vise.Weight
+---@param left? integer|boolean divides the rows
+---@param right? integer|boolean divides the columns
+---@return vise.Weight
+function M.rotated(w, left, right) end
+
 return M

@@ -49,6 +49,24 @@ function M.scaled(w, options)
   return native.weight.scaled(w, options)
 end
 
+---@class vise.RotatedOptions
+---@field left? integer|true order of the Hadamard matrices that turn blocks of rows; true: the greatest
+--- known that divides them
+---@field right? integer|true the same for columns
+
+--- The weight L W R', where L and R are blocks of orthonormal Hadamard matrices: what a matrix that
+-- was compressed in a rotated basis stands for.
+---@param w vise.Weight [m, k]
+---@param options vise.RotatedOptions at least one of both
+---@return vise.Weight
+function M.rotated(w, options)
+  H.check_names("rotated", options, { "left", "right" })
+  if not options.left and not options.right then
+    check.fail("rotated: has neither left nor right, expected at least one")
+  end
+  return native.weight.rotated(w, options.left, options.right)
+end
+
 ---@class vise.SparseOptions
 ---@field layout "csr"|"bitmask"|"nm"|"block"
 ---@field n? integer nm: kept in each group

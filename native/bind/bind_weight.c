@@ -2,6 +2,7 @@
 /* bind/bind_weight.c -- weight/weight.h as native.weight. Token ids stay 0-based: they are data. */
 #include "bind/bind.h"
 #include "core/param.h"
+#include "linalg/hadamard.h"
 #include "weight/compose.h"
 #include "weight/sparse.h"
 
@@ -153,6 +154,23 @@ static int weight_with_values(lua_State *L) {
   vise_err err;
   vise_weight **slot = bind_new_weight(L);
   return vise_weight_sparse_with(slot, w, values, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* The order at `arg`: a number, or true for the greatest that vise_hadamard_block finds for n. */
+static int64_t check_order(lua_State *L, int arg, int64_t n) {
+  if (lua_isboolean(L, arg)) {
+    return lua_toboolean(L, arg) && n > 0 ? vise_hadamard_block(n) : 0;
+  }
+  return luaL_optinteger(L, arg, 0);
+}
+
+/* weight.rotated(w[, left[, right]]) -> weight */
+static int weight_rotated(lua_State *L) {
+  vise_weight *w = bind_check_weight(L, 1);
+  const int64_t left = check_order(L, 2, w->m), right = check_order(L, 3, w->k);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_weight_rotated(slot, w, left, right, &err) == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
 /* Push `w` times a number. */
@@ -463,8 +481,13 @@ static int weight_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"dense", weight_dense},   {"lowrank", weight_lowrank}, {"sum", weight_sum},
-    {"scaled", weight_scaled}, {"sparse", weight_sparse},   {NULL, NULL},
+    {"dense", weight_dense},
+    {"lowrank", weight_lowrank},
+    {"sum", weight_sum},
+    {"rotated", weight_rotated},
+    {"scaled", weight_scaled},
+    {"sparse", weight_sparse},
+    {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

@@ -35,4 +35,12 @@ vise_status vise_weight_scaled(vise_weight **out,
 vise_status
 vise_weight_times(vise_weight **out, vise_weight *c, float factor, vise_err *err) VISE_MUST_USE;
 
+/*
+ * W = L C R': L and R are block-diagonal, of the orthonormal Hadamard matrices (linalg/hadamard.h) of
+ * order `left`, which divides m, and `right`, which divides k; 0: no rotation on that side.
+ * Errors: also VISE_ESHAPE when no matrix of that order is known.
+ */
+vise_status vise_weight_rotated(
+    vise_weight **out, vise_weight *c, int64_t left, int64_t right, vise_err *err) VISE_MUST_USE;
+
 #endif

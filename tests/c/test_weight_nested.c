@@ -96,6 +96,20 @@ static void every_format_answers_as_its_tree_says(void **state) {
   }
 }
 
+/* Orders of algorithms.md A12 that are small, blocks, and both sides. */
+static void every_rotation_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t cases[][4] = {/* m, k, left, right */
+                                     {3, 288, 0, 288}, {60, 56, 12, 28}, {5, 256, 0, 32},
+                                     {128, 9, 64, 0},  {76, 4, 76, 4},   {44, 40, 44, 20}};
+  for (int i = 0; i < 6; i++) {
+    const int64_t *c = cases[i];
+    vise_weight *w = rotated_of(dense_of(VISE_DTYPE_F32, c[0], c[1]), c[2], c[3]);
+    keeps_everything(w);
+    vise_weight_release(w);
+  }
+}
+
 static void every_layout_of_sparse_answers_as_its_tree_says(void **state) {
   (void)state;
   static const int64_t shapes[][2] = {{1, 1}, {0, 5}, {5, 0}, {3, 7}, {37, 300}, {20, 1030}};
@@ -258,6 +272,11 @@ static void shapes_that_do_not_fit_are_refused(void **state) {
   assert_string_equal(test_err.msg, "scaled: right is [4], expected [3], contiguous");
   assert_int_equal(vise_weight_scaled(&w, a, NULL, wide, NULL, &test_err), VISE_EDTYPE);
   assert_string_equal(test_err.msg, "scaled: right is f64, expected f32, f16 or bf16");
+  assert_int_equal(vise_weight_rotated(&w, a, 0, 2, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg,
+                      "rotated: right is 2, expected 0 or an order that divides the 3 columns");
+  assert_int_equal(vise_weight_rotated(&w, a, 8, 0, &test_err), VISE_ESHAPE);
+  assert_int_equal(vise_weight_rotated(&w, a, 0, 3, &test_err), VISE_ESHAPE); /* no such matrix */
   ((float *)vise_tensor_data(four))[2] = NAN;
   assert_int_equal(vise_weight_scaled(&w, a, four, NULL, NULL, &test_err), VISE_ENUMERIC);
   assert_string_equal(test_err.msg, "scaled: left: factor 2 is nan, expected a finite number");
@@ -301,6 +320,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_answers_as_its_tree_says),
       cmocka_unit_test(every_format_answers_as_its_tree_says),
+      cmocka_unit_test(every_rotation_answers_as_its_tree_says),
       cmocka_unit_test(every_layout_of_sparse_answers_as_its_tree_says),
       cmocka_unit_test(sparse_keeps_the_numbers_it_was_made_from),
       cmocka_unit_test(sparse_refuses_what_it_cannot_keep),

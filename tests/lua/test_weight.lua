@@ -269,6 +269,21 @@ function TestWeight:test_sparse_refuses_options_that_do_not_belong()
     { layout = "block", block = { 0, 4 } })
 end
 
+function TestWeight:test_rotated_turns_either_side()
+  local w <close> = weight.dense(native.tensor.from("f32", { 2, 4 }, { 1, 2, 3, 4, 5, 6, 7, 8 }))
+  local right <close> = weight.rotated(w, { right = 4 })
+  lu.assertEquals(right:dense():table(), { 5, -1, -2, 0, 13, -1, -2, 0 })
+  lu.assertEquals(right:describe(), "rotated(f32, right 4)")
+  lu.assertEquals(right:bytes(), w:bytes())
+  local both <close> = weight.rotated(w, { left = true, right = true })
+  lu.assertEquals(both:describe(), "rotated(f32, left 2, right 4)")
+  local back <close> = weight.rotated(both, { left = true, right = true }) -- symmetric: its own inverse
+  lu.assertTrue(back:error(w) < 1e-6)
+  lu.assertErrorMsgContains("right is 3, expected 0 or an order that divides the 4 columns",
+    weight.rotated, w, { right = 3 })
+  lu.assertErrorMsgContains("has neither left nor right", weight.rotated, w, {})
+end
+
 function TestWeight:test_sum_takes_a_list_of_weights()
   local w <close> = H.weight(2, 4)
   lu.assertEquals(weight.sum({ w, w, w }):matmul(native.tensor.from("f32", { 1, 4 },

@@ -12,6 +12,7 @@
 #ifndef VISE_TESTS_SUPPORT_ORACLE_H
 #define VISE_TESTS_SUPPORT_ORACLE_H
 
+#include "linalg/hadamard.h"
 #include "support/weights.h"
 
 typedef struct oracle {
@@ -109,6 +110,60 @@ static inline oracle oracle_of_scaled(const vise_tree *t) {
   }
   o.steps += 3;
   return o;
+}
+
+/* M [n, n]: blocks of the Hadamard matrix of that order, or one. Sylvester's are written out; of
+   others, whose transform tests/c/test_linalg_hadamard.c proves, the columns are transforms of unit vectors. */
+static inline double *hadamard_of(int64_t order, int64_t n) {
+  double *matrix = new_doubles(n * n);
+  if (order == 0) {
+    for (int64_t i = 0; i < n; i++) {
+      matrix[i * n + i] = 1.0;
+    }
+    return matrix;
+  }
+  vise_hadamard *h;
+  TRY_OK(vise_hadamard_create(&h, order, &test_err));
+  float *unit = calloc((size_t)order, sizeof(float));
+  assert_non_null(unit);
+  for (int64_t j = 0; j < order; j++) {
+    memset(unit, 0, (size_t)order * sizeof(float));
+    unit[j] = 1.0f;
+    TRY_OK(vise_hadamard_apply(h, unit, 1, order, false, &test_err));
+    for (int64_t i = 0; i < order; i++) {
+      const bool is_odd =
+          (order & (order - 1)) == 0 ? __builtin_parityll((uint64_t)(i & j)) != 0 : unit[i] < 0.0f;
+      for (int64_t b = 0; b < n; b += order) {
+        matrix[(b + i) * n + b + j] = (is_odd ? -1.0 : 1.0) / sqrt((double)order);
+      }
+    }
+  }
+  free(unit);
+  vise_hadamard_free(h);
+  return matrix;
+}
+
+/* out [m, k] += L [m, m] c [m, k] R' [k, k], or of magnitudes. */
+static inline void
+rotate(double *out, const double *l, const double *c, const double *r, oracle o, bool is_size) {
+  double *half = new_doubles(o.m * o.k);
+  for (int64_t i = 0; i < o.m; i++) {
+    for (int64_t p = 0; p < o.m; p++) {
+      const double x = is_size ? fabs(l[i * o.m + p]) : l[i * o.m + p];
+      for (int64_t j = 0; j < o.k && x != 0.0; j++) {
+        half[i * o.k + j] += x * c[p * o.k + j];
+      }
+    }
+  }
+  for (int64_t i = 0; i < o.m; i++) {
+    for (int64_t j = 0; j < o.k; j++) {
+      for (int64_t p = 0; p < o.k; p++) {
+        const double x = is_size ? fabs(r[j * o.k + p]) : r[j * o.k + p];
+        out[i * o.k + j] += x * half[i * o.k + p];
+      }
+    }
+  }
+  free(half);
 }
 
 static inline int64_t attribute_of(const vise_tree *t, const char *name) {
@@ -211,7 +266,23 @@ static inline oracle oracle_of_sparse(const vise_tree *t) {
   return o;
 }
 
+static inline oracle oracle_of_rotated(const vise_tree *t) {
+  oracle c = oracle_of(t->children[0]), o = new_oracle(t->m, t->k);
+  const int64_t left = attribute_of(t, "left"), right = attribute_of(t, "right");
+  double *l = hadamard_of(left, t->m), *r = hadamard_of(right, t->k);
+  rotate(o.value, l, c.value, r, o, false);
+  rotate(o.size, l, c.size, r, o, true);
+  o.steps = c.steps + left + right + 4; /* the transforms take no more additions than the orders */
+  free(l);
+  free(r);
+  free_oracle(&c);
+  return o;
+}
+
 static inline oracle oracle_of(const vise_tree *t) {
+  if (strcmp(t->kind, "rotated") == 0) {
+    return oracle_of_rotated(t);
+  }
   if (strcmp(t->kind, "sparse") == 0) {
     return oracle_of_sparse(t);
   }

@@ -67,6 +67,18 @@ static inline vise_weight *sum_of(vise_weight *a, vise_weight *b) {
   return w;
 }
 
+static inline vise_weight *rotated_of(vise_weight *c, int64_t left, int64_t right) {
+  vise_weight *w;
+  TRY_OK(vise_weight_rotated(&w, c, left, right, &test_err));
+  vise_weight_release(c);
+  return w;
+}
+
+/* An order that divides n, 0 where nothing does. */
+static inline int64_t order_for(int64_t n) {
+  return n == 0 ? 0 : vise_hadamard_block(n);
+}
+
 /* which: bit 0 left, bit 1 right, bit 2 scale. */
 static inline vise_weight *scaled_of(vise_weight *c, int which, vise_dtype dtype) {
   vise_weight *w;
@@ -151,6 +163,9 @@ static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   if (strcmp(kind, "sparse") == 0) {
     return sparse_sample(0, m, k, VISE_DTYPE_BF16, NULL);
   }
+  if (strcmp(kind, "rotated") == 0) {
+    return rotated_of(sample("quant", m, k), order_for(m), order_for(k));
+  }
   if (strcmp(kind, "scaled") == 0) {
     return scaled_of(sample("quant", m, k), 2, VISE_DTYPE_F32);
   }
@@ -186,7 +201,7 @@ static inline vise_weight *random_leaf(uint32_t *seed, int64_t m, int64_t k) {
 
 /* At most `depth` levels of weights made of weights over a leaf. */
 static inline vise_weight *random_weight(uint32_t *seed, int depth, int64_t m, int64_t k) {
-  const int64_t kind = depth == 0 ? 0 : draw(seed, 7);
+  const int64_t kind = depth == 0 ? 0 : draw(seed, 8);
   if (kind <= 1) {
     return random_leaf(seed, m, k);
   }
@@ -198,6 +213,11 @@ static inline vise_weight *random_weight(uint32_t *seed, int depth, int64_t m, i
   if (kind == 4) {
     vise_weight *a = random_weight(seed, depth - 1, m, k);
     return sum_of(a, random_weight(seed, depth - 1, m, k));
+  }
+  if (kind == 5) {
+    const int64_t left = draw(seed, 2) == 0 ? 0 : order_for(m);
+    const int64_t right = draw(seed, 3) == 0 ? 0 : order_for(k);
+    return rotated_of(random_weight(seed, depth - 1, m, k), left, right);
   }
   const vise_dtype dtype = floats[1 + draw(seed, 3)];
   return scaled_of(random_weight(seed, depth - 1, m, k), 1 + (int)draw(seed, 7), dtype);

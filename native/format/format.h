@@ -26,12 +26,26 @@ typedef struct vise_part_shape {
 } vise_part_shape;
 
 typedef struct vise_format vise_format;
+typedef struct vise_format_spec vise_format_spec;
 
-typedef struct vise_format_spec {
+/* The product with one token straight from the codes (kernels/qdot.h); weight/weight.h has the
+   contract. `prepared` is 0 where these values have none. */
+typedef struct vise_format_dot {
+  int64_t (*prepared)(const vise_format_spec *s);
+  void (*prepare)(const vise_format_spec *s, float *out, const float *x);
+  void (*rows)(const vise_format_spec *s,
+               const void *const *parts,
+               int64_t row,
+               int64_t n_rows,
+               const float *prepared,
+               float *y);
+} vise_format_dot;
+
+struct vise_format_spec {
   const vise_format *format;
   int64_t m, k;
   double values[VISE_PARAM_MAX];
-} vise_format_spec;
+};
 
 struct vise_format {
   const char *name;    /* "int" */
@@ -81,6 +95,8 @@ struct vise_format {
                  int64_t n_cols,
                  float *out,
                  int64_t ld);
+
+  const vise_format_dot *dot; /* NULL: decoded tiles are multiplied */
 
   /* A code pattern that no encoder writes and decode must not see: scales NaN or infinite, ... */
   vise_status (*check_parts)(const vise_format_spec *s, const void *const *parts, vise_err *err);

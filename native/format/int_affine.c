@@ -27,6 +27,7 @@
 #include "core/parallel.h"
 #include "format/scale.h"
 #include "kernels/intq.h"
+#include "kernels/qdot.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -421,6 +422,49 @@ static void int_decode(const vise_format_spec *s,
   }
 }
 
+/* ---- one token ---- */
+
+static int64_t int_prepared(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  vise_qdot_layout columns;
+  if (!vise_qdot_takes(a.bits, a.group, a.k)) {
+    return 0;
+  }
+  vise_qdot_stream(&columns, a.bits, a.is_symmetric);
+  return vise_qdot_prepared(&columns, a.k);
+}
+
+static void int_prepare(const vise_format_spec *s, float *out, const float *x) {
+  const layout a = layout_of(s);
+  vise_qdot_layout columns;
+  vise_qdot_stream(&columns, a.bits, a.is_symmetric);
+  vise_qdot_prepare(out, &columns, x, a.k);
+}
+
+static void int_dot_rows(const vise_format_spec *s,
+                         const void *const *parts,
+                         int64_t row,
+                         int64_t n_rows,
+                         const float *prepared,
+                         float *y) {
+  const layout a = layout_of(s);
+  const int64_t row_groups = a.per == VISE_PER_TENSOR ? 0 : a.n_groups, first = row * row_groups;
+  const vise_qdot_ints w = {
+      .codes = (const uint8_t *)parts[0] + row * a.row_bytes,
+      .scales = (const char *)parts[1] + first * vise_scale_bytes(a.type),
+      .zeros = a.is_symmetric ? NULL : (const uint8_t *)parts[2] + first,
+      .row_bytes = a.row_bytes,
+      .row_groups = row_groups,
+      .k = a.k,
+      .group = a.group,
+      .bits = a.bits,
+      .type = a.type,
+  };
+  vise_qdot()->ints(y, &w, n_rows, prepared);
+}
+
+static const vise_format_dot int_dot = {int_prepared, int_prepare, int_dot_rows};
+
 static vise_status
 int_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -464,6 +508,7 @@ const vise_format vise_format_int = {
     .encode = int_encode,
     .scratch_bytes = int_scratch_bytes,
     .decode = int_decode,
+    .dot = &int_dot,
     .check_parts = int_check_parts,
     .describe = int_describe,
 };

@@ -4,6 +4,7 @@
  * is whatever the tensor has, so it is not repeated as an attribute.
  */
 #include "core/mem.h"
+#include "kernels/dot.h"
 #include "tensor/cast.h"
 #include "weight/kind.h"
 
@@ -35,6 +36,30 @@ static void dense_decode(const vise_weight *w,
     vise_cast_to_f32(out, data + (size_t)(i * w->k + col) * vise_dtype_bytes(dtype), dtype, n_cols);
   }
 }
+
+/* x as it is, where rows can be read as they are. */
+static int64_t dense_prepared(const vise_weight *w) {
+  const vise_dtype dtype = vise_tensor_dtype(as_dense(w)->tensor);
+  return dtype == VISE_DTYPE_F32 || dtype == VISE_DTYPE_BF16 ? w->k : 0;
+}
+
+static void dense_prepare(const vise_weight *w, float *out, const float *x) {
+  memcpy(out, x, (size_t)w->k * sizeof *x);
+}
+
+static void
+dense_dot_rows(const vise_weight *w, int64_t row, int64_t n_rows, const float *prepared, float *y) {
+  const vise_tensor *t = as_dense(w)->tensor;
+  const bool is_f32 = vise_tensor_dtype(t) == VISE_DTYPE_F32;
+  const void *data = vise_tensor_data(t);
+  for (int64_t i = 0; i < n_rows; i++) {
+    const int64_t at = (row + i) * w->k;
+    y[i] = is_f32 ? vise_dot()->one_f32((const float *)data + at, prepared, w->k)
+                  : vise_dot()->one_bf16((const uint16_t *)data + at, prepared, w->k);
+  }
+}
+
+static const vise_weight_dot dense_dot = {dense_prepared, dense_prepare, dense_dot_rows};
 
 static vise_status dense_save(const vise_weight *w, vise_tree **out, vise_err *err) {
   VISE_TRY(vise_tree_create(out, "dense", w->m, w->k, err));
@@ -103,6 +128,7 @@ const vise_weight_kind vise_weight_kind_dense = {
     .name = "dense",
     .summary = "a tensor of floats: f64, f32, f16, bf16 or an 8-bit float",
     .decode = dense_decode,
+    .dot = &dense_dot,
     .save = dense_save,
     .load = dense_load,
     .describe = dense_describe,

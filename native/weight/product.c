@@ -2,7 +2,8 @@
 /*
  * Products of kinds that decode tiles.
  *
- * Few tokens: each thread decodes 8 rows x 256 columns into its L1 cache and multiplies them with
+ * Few tokens: where a kind knows how, rows are multiplied as they are stored, token by token. Or
+ * each thread decodes 8 rows x 256 columns into its L1 cache and multiplies them with
  * all tokens (kernels/dot.h), so a row is decoded once and a token's result does not depend on the
  * others. Many tokens: the GEMM asks for tiles.
  *
@@ -54,6 +55,43 @@ static void multiply_chunk(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
+/* ---- few tokens, rows as they are stored ---- */
+
+typedef struct stored_product {
+  const product *of;
+  const float *prepared; /* n_prepared floats a token */
+  int64_t n_prepared;
+} stored_product;
+
+static void multiply_stored_rows(void *arg, int64_t begin, int64_t end, int worker) {
+  (void)worker;
+  const stored_product *a = arg;
+  const product *p = a->of;
+  for (int64_t s = 0; s < p->t; s++) {
+    p->w->kind->dot->rows(p->w, begin, end - begin, a->prepared + s * a->n_prepared,
+                          p->y + s * p->ldy + begin);
+  }
+}
+
+static vise_status multiply_stored(const product *p, int64_t n_prepared, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_alloc_array(&memory, p->t * n_prepared, sizeof(float), err));
+  float *prepared = memory;
+  for (int64_t s = 0; s < p->t; s++) {
+    p->w->kind->dot->prepare(p->w, prepared + s * n_prepared, p->x + s * p->ldx);
+  }
+  stored_product a = {p, prepared, n_prepared};
+  const int64_t fit = CHUNK_WEIGHTS / (p->w->k + 1);
+  const vise_status st =
+      vise_parallel_for(p->w->m, fit < 1 ? 1 : fit, multiply_stored_rows, &a, err);
+  vise_mem_free(memory);
+  return st;
+}
+
+/* ---- any number ---- */
+
+/* ---- any number ---- */
+
 static void decode_tile(const void *source,
                         int64_t row,
                         int64_t n_rows,
@@ -83,7 +121,12 @@ vise_status vise_weight_matmul_tiles(const vise_weight *w,
                                      int64_t ldx,
                                      int64_t t,
                                      vise_err *err) {
-  if (t <= VISE_WEIGHT_FEW_TOKENS) {
+  const bool is_few = t <= VISE_WEIGHT_FEW_TOKENS;
+  const int64_t n_prepared = is_few && w->kind->dot != NULL ? w->kind->dot->prepared(w) : 0;
+  if (n_prepared > 0) {
+    return multiply_stored(&(const product){w, y, x, ldy, ldx, t}, n_prepared, err);
+  }
+  if (is_few) {
     product p = {w, y, x, ldy, ldx, t};
     return vise_parallel_for(w->m, CHUNK_ROWS, multiply_chunk, &p, err);
   }

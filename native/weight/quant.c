@@ -349,10 +349,29 @@ vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name) {
   return NULL;
 }
 
+static int64_t quant_prepared(const vise_weight *w) {
+  const vise_format_spec *s = &as_quant(w)->spec;
+  return s->format->dot == NULL ? 0 : s->format->dot->prepared(s);
+}
+
+static void quant_prepare(const vise_weight *w, float *out, const float *x) {
+  const vise_format_spec *s = &as_quant(w)->spec;
+  s->format->dot->prepare(s, out, x);
+}
+
+static void
+quant_dot_rows(const vise_weight *w, int64_t row, int64_t n_rows, const float *prepared, float *y) {
+  const quant *q = as_quant(w);
+  q->spec.format->dot->rows(&q->spec, q->data, row, n_rows, prepared, y);
+}
+
+static const vise_weight_dot quant_dot = {quant_prepared, quant_prepare, quant_dot_rows};
+
 const vise_weight_kind vise_weight_kind_quant = {
     .name = "quant",
     .summary = "codes and scales in a number format",
     .decode = quant_decode,
+    .dot = &quant_dot,
     .save = quant_save,
     .load = quant_load,
     .describe = quant_describe,

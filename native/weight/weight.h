@@ -29,6 +29,14 @@ typedef struct vise_row_set {
   int64_t first, n;
 } vise_row_set;
 
+/* The product with a token straight from what is stored: x [k] is prepared once, for all rows. */
+typedef struct vise_weight_dot {
+  int64_t (*prepared)(const vise_weight *w); /* floats that it takes; 0: tiles are better for `w` */
+  void (*prepare)(const vise_weight *w, float *out, const float *x);
+  /* y[i] = W[row + i] x, 0 <= i < n_rows. Cannot fail, thread safe, exact. */
+  void (*rows)(const vise_weight *w, int64_t row, int64_t n_rows, const float *prepared, float *y);
+} vise_weight_dot;
+
 /*
  * A kind either holds values of its own and decodes tiles of them (dense, quant, sparse, codebook),
  * or is made of other weights and answers by asking them (lowrank, sum, scaled, rotated): then
@@ -47,6 +55,9 @@ typedef struct vise_weight_kind {
                  int64_t n_cols,
                  float *out,
                  int64_t ld);
+
+  /* For few tokens, where that beats decoded tiles; NULL: nowhere. */
+  const vise_weight_dot *dot;
 
   /* out [rows.n, k], row stride ld. Only where `decode` is NULL. */
   vise_status (*rows)(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every level of kernels/dot.h against the contract written out: 32 chains of fmaf, then halves. */
 #include "kernels/check.h"
+#include "kernels/convert.h"
 #include "kernels/dot.h"
 
 #include <math.h>
@@ -71,10 +72,43 @@ static void lanes_are_added_by_halves(void **state) {
   }
 }
 
+/* A row with one token is its chains, then their sum, whatever it is stored as. */
+static void one_token_is_chains_and_their_sum(void **state) {
+  (void)state;
+  for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
+    vise_dot_kernels k, ref;
+    vise_dot_init(&k, level);
+    vise_dot_init(&ref, VISE_CPU_REF);
+    for (int64_t n = 0; n <= LONGEST; n += n < 70 ? 1 : 41) {
+      check_buffer w = check_create((size_t)n * 4, (size_t)(n % 16) * 4);
+      check_buffer x = check_create((size_t)n * 4, (size_t)(n * 3 % 16) * 4);
+      check_buffer b = check_create((size_t)n * 2, (size_t)(n % 16) * 2);
+      float lanes[VISE_DOT_LANES] = {0.0f}, *wp = w.data, *xp = x.data;
+      uint16_t *bp = b.data;
+      for (int64_t j = 0; j < n; j++) {
+        bp[j] = vise_f32_to_bf16(check_number(&seed));
+        wp[j] = vise_bf16_to_f32(bp[j]);
+        xp[j] = check_number(&seed);
+        lanes[j % VISE_DOT_LANES] = fmaf(xp[j], wp[j], lanes[j % VISE_DOT_LANES]);
+      }
+      const float want = ref.sum(lanes);
+
+      const float f32 = k.one_f32(wp, xp, n), bf16 = k.one_bf16(bp, xp, n);
+
+      assert_memory_equal(&f32, &want, sizeof want);
+      assert_memory_equal(&bf16, &want, sizeof want);
+      check_free(&w, "w");
+      check_free(&x, "x");
+      check_free(&b, "bf16");
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(adding_is_one_chain_of_fma_a_lane),
       cmocka_unit_test(lanes_are_added_by_halves),
+      cmocka_unit_test(one_token_is_chains_and_their_sum),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

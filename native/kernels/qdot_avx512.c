@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/convert.h"
+#include "kernels/qdot_levels.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+typedef __m512 floats;
+typedef __m512i words;
+typedef __m512i order16;
+
+static inline floats none16(void) {
+  return _mm512_setzero_ps();
+}
+
+static inline floats load16(const float *p) {
+  return _mm512_loadu_ps(p);
+}
+
+static inline floats mul16(floats x, floats y) {
+  return _mm512_mul_ps(x, y);
+}
+
+static inline floats fma16(floats x, floats y, floats z) {
+  return _mm512_fmadd_ps(x, y, z);
+}
+
+static inline floats floats_of(words v) {
+  return _mm512_cvtepi32_ps(v);
+}
+
+static inline words masked(words v, uint32_t mask) {
+  return _mm512_and_si512(v, _mm512_set1_epi32((int)mask));
+}
+
+static inline words shifted_down(words v, int bits) {
+  return _mm512_srli_epi32(v, (unsigned)bits);
+}
+
+static inline order16 load_order(const groups *g) {
+  const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)g->order);
+  const __m256i high = _mm256_add_epi32(low, _mm256_set1_epi32(g->second));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+static inline floats spread(const float *p, const groups *g, order16 order) {
+  (void)g;
+  return _mm512_permutexvar_ps(order, _mm512_loadu_ps(p));
+}
+
+/* 48 bytes as 16 words of 3: of each 12 bytes, in 16 that hold them. */
+static inline words load_threes(const uint8_t *p) {
+  const __m512i places =
+      _mm512_set_epi8(-1, 15, 14, 13, -1, 12, 11, 10, -1, 9, 8, 7, -1, 6, 5, 4, -1, 11, 10, 9, -1,
+                      8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0, -1, 15, 14, 13, -1, 12, 11, 10, -1, 9, 8,
+                      7, -1, 6, 5, 4, -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0);
+  __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(const void *)p));
+  v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(const void *)(p + 8)), 1);
+  v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(const void *)(p + 24)), 2);
+  v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(const void *)(p + 32)), 3);
+  return _mm512_shuffle_epi8(v, places);
+}
+
+static inline words load_words(const uint8_t *p, int bits) {
+  return bits % 3 == 0 ? load_threes(p) : _mm512_loadu_si512(p);
+}
+
+static inline float sum16(floats v) {
+  const __m256 c = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  __m128 d = _mm_add_ps(_mm256_castps256_ps128(c), _mm256_extractf128_ps(c, 1));
+  d = _mm_add_ps(d, _mm_movehl_ps(d, d));
+  return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+}
+
+#include "kernels/qdot_body.h"
+
+void vise_qdot_fill_avx512(vise_qdot_kernels *table) {
+  table->ints = ints;
+}

@@ -10,7 +10,8 @@
  *   p     = fma chain over ascending f of code times x, begun at -zero times the sum of the x
  *   total = fma(scale, p, total), blocks in order, begun at +0
  *
- * and lanes are added by halves: l and l + 8, then + 4, + 2, + 1. A lane's codes share one scale.
+ * so that rounding errors are of the size of the grid's range, whatever the values; lanes are added by
+ * halves: l and l + 8, then + 4, + 2, + 1. A lane's codes share one scale.
  *
  * Exact: every level agrees with ref bit for bit. Any alignment.
  */

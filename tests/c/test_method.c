@@ -272,11 +272,11 @@ static uint64_t digest_of_all(void) {
     double values[VISE_PARAM_MAX];
     char text[64];
     for (int s = 0; setting(values, text, variants[i].params, s); s++) {
-      const int64_t k = fitting(&variants[i], 520, 516, values);
+      const int64_t k = fitting(&variants[i], 200, 516, values);
       if (!variants[i].method->is_exact || k < 0) {
         continue;
       }
-      vise_weight *w = dense_f32(520, k, gaussian), *q; /* two chunks of work */
+      vise_weight *w = dense_f32(200, k, gaussian), *q; /* two chunks of work */
       vise_status st = try_run(&q, &variants[i], w, values, s % 2 == 0 ? NULL : some_importance);
       if (st == VISE_EARG) { /* of no use with these values */
         st = try_run(&q, &variants[i], w, values, NULL);

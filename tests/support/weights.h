@@ -230,7 +230,10 @@ static inline void tiles_agree_with_rows(const vise_weight *w, const float *valu
 
 /*
  * Against sums in f64. Each of k steps of a chain errs by half an ulp of a partial sum that is at
- * most sum |x w|; the tree of lanes adds five steps: (k + 6) 2^-24 sum |x w|.
+ * most sum |x w|; the tree of lanes adds five steps: (k + 6) 2^-24 sum |x w|. Where rows of codes are
+ * multiplied as they are stored, a chain runs over codes whose zero is taken off apart: its sums are
+ * of up to twice a grid's range, which is at most 2 times the greatest |w| of all (a grid may serve a
+ * whole tensor), and a little more when a search has widened it.
  */
 static inline void product_is_of_the_values(const vise_weight *w, const float *values) {
   enum { T = 9 };
@@ -243,18 +246,26 @@ static inline void product_is_of_the_values(const vise_weight *w, const float *v
       x[s * k + j] = gaussian(s + 1000, j) * 0x1p-30f; /* so that huge weights do not overflow */
     }
   }
+  double greatest = 0.0;
+  for (int64_t j = 0; j < m * k; j++) {
+    greatest = fmax(greatest, fabs((double)values[j]));
+  }
   static const int64_t counts[] = {0, 1, VISE_WEIGHT_FEW_TOKENS, VISE_WEIGHT_FEW_TOKENS + 1, T};
   for (int c = 0; c < 5; c++) {
     const int64_t t = counts[c];
+    const bool is_stored = strcmp(w->kind->name, "quant") == 0 && t <= VISE_WEIGHT_FEW_TOKENS &&
+                           w->kind->dot->prepared(w) > 0;
     TRY_OK(vise_weight_matmul(w, y, m, x, k, t, &test_err));
     for (int64_t s = 0; s < t; s++) {
       for (int64_t i = 0; i < m; i++) {
-        double sum = 0.0, size = 0.0;
+        double sum = 0.0, size = 0.0, inputs = 0.0;
         for (int64_t j = 0; j < k; j++) {
           const double p = (double)x[s * k + j] * (double)values[i * k + j];
           sum += p;
           size += fabs(p);
+          inputs += fabs((double)x[s * k + j]);
         }
+        size += is_stored ? 5.0 * greatest * inputs : 0.0;
         /* the last term: sums of products below the normal range lose bits of f32's own */
         const double bound = (double)(k + 6) * (0x1p-24 * size + 0x1p-149);
         assert_true(fabs((double)y[s * m + i] - sum) <= bound);

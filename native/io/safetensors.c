@@ -441,19 +441,6 @@ write_header(vise_file_writer *w, const json_t *header, uint64_t *data_begin_out
   return st;
 }
 
-static vise_status
-write_tensor(vise_file_writer *w, const vise_tensor *t, uint64_t at, vise_err *err) {
-  if (vise_tensor_is_contiguous(t)) {
-    return vise_file_writer_write_at(w, at, vise_tensor_data(t), vise_tensor_bytes(t), err);
-  }
-  vise_tensor *packed;
-  VISE_TRY(vise_tensor_convert(&packed, t, vise_tensor_dtype(t), err));
-  const vise_status st =
-      vise_file_writer_write_at(w, at, vise_tensor_data(packed), vise_tensor_bytes(packed), err);
-  vise_tensor_release(packed);
-  return st;
-}
-
 static vise_status write_all(vise_file_writer *w,
                              json_t *header,
                              const vise_safetensors_item *items,
@@ -468,7 +455,7 @@ static vise_status write_all(vise_file_writer *w,
   VISE_TRY(write_header(w, header, &at, err));
   for (int64_t i = 0; i < n; i++) {
     VISE_TRY(vise_cancel_check(err));
-    VISE_TRY(write_tensor(w, items[order[i]].tensor, at, err));
+    VISE_TRY(vise_tensor_write(items[order[i]].tensor, w, at, err));
     at += vise_tensor_bytes(items[order[i]].tensor);
   }
   return VISE_OK;

@@ -155,6 +155,15 @@ static vise_status to_integer(vise_tensor *out, const vise_tensor *t, vise_err *
   return VISE_OK;
 }
 
+/* How many elements lie behind each other from every multiple of that number on; n > 0. */
+static int64_t row_run(const vise_tensor *t) {
+  int64_t run = 1;
+  for (int d = vise_tensor_rank(t) - 1; d >= 0 && vise_tensor_stride(t, d) == run; d--) {
+    run *= vise_tensor_dim(t, d);
+  }
+  return run;
+}
+
 /* The same elements in row-major order. */
 static void copy(vise_tensor *out, const vise_tensor *t) {
   const vise_dtype dtype = vise_tensor_dtype(t);
@@ -164,9 +173,9 @@ static void copy(vise_tensor *out, const vise_tensor *t) {
     memcpy(p, vise_tensor_data(t), vise_tensor_bytes(t));
     return;
   }
-  const int64_t n = vise_tensor_count(t);
-  for (int64_t i = 0; i < n; i++) {
-    memcpy(p + (size_t)i * bytes, vise_tensor_element(t, i), bytes);
+  const int64_t n = vise_tensor_count(t), run = row_run(t);
+  for (int64_t i = 0; i < n; i += run) {
+    memcpy(p + (size_t)i * bytes, vise_tensor_element(t, i), (size_t)run * bytes);
   }
 }
 

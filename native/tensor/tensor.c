@@ -232,6 +232,19 @@ void *vise_tensor_data(const vise_tensor *t) {
   return (char *)vise_storage_data(t->storage) + t->offset;
 }
 
+vise_status
+vise_tensor_write(const vise_tensor *t, vise_file_writer *w, uint64_t at, vise_err *err) {
+  if (vise_tensor_is_contiguous(t)) {
+    return vise_file_writer_write_at(w, at, vise_tensor_data(t), vise_tensor_bytes(t), err);
+  }
+  vise_tensor *packed;
+  VISE_TRY(vise_tensor_convert(&packed, t, t->dtype, err));
+  const vise_status st =
+      vise_file_writer_write_at(w, at, vise_tensor_data(packed), vise_tensor_bytes(packed), err);
+  vise_tensor_release(packed);
+  return st;
+}
+
 const char *vise_tensor_shape_text(char *out, size_t out_bytes, const vise_tensor *t) {
   size_t at = (size_t)snprintf(out, out_bytes, "[");
   for (int i = 0; i < t->rank && at < out_bytes; i++) {

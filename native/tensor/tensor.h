@@ -81,6 +81,10 @@ void *vise_tensor_data(const vise_tensor *t);     /* of element 0; borrowed */
 /* Copy bytes [at, at + bytes) of a contiguous tensor's elements: see vise_storage_read. */
 bool vise_tensor_read(const vise_tensor *t, size_t at, void *out, size_t bytes);
 
+/* Write the elements in row-major order at byte `at` of a file. Errors: VISE_EIO; VISE_ENOMEM. */
+vise_status vise_tensor_write(const vise_tensor *t, vise_file_writer *w, uint64_t at, vise_err *err)
+    VISE_MUST_USE;
+
 /* "[4096, 11008]" into `out`, cut if need be; returns `out`. For messages. */
 const char *vise_tensor_shape_text(char *out, size_t out_bytes, const vise_tensor *t);
 

@@ -39,7 +39,7 @@ function Writer:abort() end
 ---@field shape integer[]
 ---@field packed integer bytes
 ---@field coded integer bytes in the file; 0 where another part with equal bytes came first
----@field coder "raw"|"zstd"|"planes+zstd"
+---@field coder string "raw", "rans", "zstd" or "rans+zstd"; "planes+" before it if split
 ---@field entropy? integer bytes that an ideal coder of single bytes would take; 0 where coded is
 
 ---@class vise.ArtifactRow
@@ -115,7 +115,7 @@ local M = {}
 
 --- Begin the file that will replace `path` as a whole.
 ---@param path string
----@param options? {coder?: "zstd"|"raw", level?: integer, sync?: boolean} "zstd", 1 of -50..19, true
+---@param options? {coder?: "zstd"|"rans"|"raw", level?: integer, sync?: boolean} "zstd", 1 of -50..19, true
 ---@return vise.ArtifactWriter|nil writer
 ---@return string? message
 ---@return string? code "io"

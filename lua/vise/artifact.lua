@@ -20,7 +20,7 @@ end
 
 --- Begin the file that will replace `path` as a whole.
 ---@param path string
----@param options? {coder?: "zstd"|"raw", level?: integer, sync?: boolean} "zstd", 1, true
+---@param options? {coder?: "zstd"|"rans"|"raw", level?: integer, sync?: boolean} "zstd", 1, true
 ---@return vise.ArtifactWriter|nil writer
 ---@return string? message
 ---@return string? code "io"

@@ -28,10 +28,15 @@
 
 /* ---- writing ---- */
 
-typedef enum vise_artifact_coder { VISE_CODER_RAW, VISE_CODER_ZSTD } vise_artifact_coder;
+/* In the order of the time they take. */
+typedef enum vise_artifact_coder {
+  VISE_CODER_RAW, /* parts lie in the file as in memory, and open as views of it */
+  VISE_CODER_RANS,
+  VISE_CODER_ZSTD,
+} vise_artifact_coder;
 
 typedef struct vise_artifact_options {
-  vise_artifact_coder coder; /* raw: parts lie in the file as in memory, and open as views of it */
+  vise_artifact_coder coder; /* of each frame: this or one before it, whichever is smallest */
   int level;                 /* of zstd, in [VISE_ARTIFACT_LEVEL_MIN, VISE_ARTIFACT_LEVEL_MAX] */
   bool is_synced;            /* commit waits until the disk has the file */
 } vise_artifact_options;
@@ -154,7 +159,7 @@ typedef struct vise_artifact_part {
   int rank;
   const int64_t *shape;
   uint64_t packed_bytes, coded_bytes;
-  const char *coder;     /* "raw", "zstd", "planes+zstd" */
+  const char *coder;     /* "raw", "rans", "zstd" or "rans+zstd"; "planes+rans" and so on */
   bool is_first;         /* its frames are counted here */
   int64_t entropy_bytes; /* -1 unless vise_artifact_measure_entropy() has been called */
 } vise_artifact_part;

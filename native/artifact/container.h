@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-  VISE_ARTIFACT_VERSION = 1,
+  VISE_ARTIFACT_VERSION = 2,          /* of what is written; 1, which has no rANS, is read too */
   VISE_FRAME_BYTES = VISE_LEAF_BYTES, /* a frame is a leaf of its part's tree hash */
   VISE_HEADER_BYTES = 64,
   VISE_TRAILER_BYTES = 152,
@@ -23,6 +23,10 @@ enum {
   VISE_PART_ALIGN = 64,
   VISE_NAME_MAX = 255,
 };
+
+/* Coder of a part in the layout; in the u32 of each frame, whether it is one by rANS. */
+enum { VISE_PART_RAW = 0, VISE_PART_CODED = 1 };
+#define VISE_FRAME_BY_RANS 0x80000000u
 
 enum { VISE_OBJECT_TENSOR = 0, VISE_OBJECT_WEIGHT = 1 };
 

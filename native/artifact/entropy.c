@@ -2,22 +2,34 @@
 #include "artifact/entropy.h"
 
 #include <math.h>
+#include <string.h>
 
-void vise_byte_counts_add(vise_byte_counts *counts, const uint8_t *data, size_t n) {
-  uint32_t lanes[4][256] = {{0}}; /* equal neighbours do not wait for each other */
+void vise_byte_histogram(uint32_t *inout, const uint8_t *data, size_t n) {
   size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    for (size_t j = 0; j < 4; j++) {
-      lanes[j][data[i + j]]++;
+  if (n >= 4096) {
+    uint32_t lanes[4][256] = {{0}}; /* equal neighbours do not wait for each other */
+    for (; i + 8 <= n; i += 8) {
+      uint64_t eight;
+      memcpy(&eight, data + i, sizeof eight);
+      for (int j = 0; j < 8; j++) {
+        lanes[j % 4][eight >> (8 * j) & 255]++;
+      }
+    }
+    for (int v = 0; v < 256; v++) {
+      inout[v] += lanes[0][v] + lanes[1][v] + lanes[2][v] + lanes[3][v];
     }
   }
   for (; i < n; i++) {
-    lanes[0][data[i]]++;
+    inout[data[i]]++;
   }
+}
+
+void vise_byte_counts_add(vise_byte_counts *counts, const uint8_t *data, size_t n) {
+  uint32_t seen[256] = {0};
+  vise_byte_histogram(seen, data, n);
   for (int v = 0; v < 256; v++) {
-    const uint64_t sum = (uint64_t)lanes[0][v] + lanes[1][v] + lanes[2][v] + lanes[3][v];
-    if (sum != 0) {
-      atomic_fetch_add(&counts->of[v], sum);
+    if (seen[v] != 0) {
+      atomic_fetch_add(&counts->of[v], seen[v]);
     }
   }
 }

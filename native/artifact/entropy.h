@@ -14,6 +14,9 @@ typedef struct vise_byte_counts {
   atomic_uint_least64_t of[256];
 } vise_byte_counts;
 
+/* Add to `inout` how often each of 256 values is among `n` bytes, less than 2^32 of them. */
+void vise_byte_histogram(uint32_t *inout, const uint8_t *data, size_t n);
+
 /* Count `n` bytes, less than 2^32 of them. Thread safe. */
 void vise_byte_counts_add(vise_byte_counts *counts, const uint8_t *data, size_t n);
 

@@ -3,6 +3,7 @@
 #include "artifact/frame.h"
 
 #include "artifact/planes.h"
+#include "artifact/rans.h"
 #include "core/hash.h"
 #include "core/mem.h"
 
@@ -11,10 +12,12 @@
 #include <zstd_errors.h>
 
 struct vise_frame_coder {
-  ZSTD_CCtx *encoder; /* owned; each of the three is made when first needed */
+  ZSTD_CCtx *encoder; /* owned; each of the four is made when first needed */
   ZSTD_DCtx *decoder;
-  uint8_t *planes; /* 1 MiB */
+  uint8_t *planes, *other; /* 1 MiB each: the content's planes, what zstd makes of them */
 };
+
+enum { SAMPLED = 1 << 18, SAMPLE_SHARE = 16 }; /* frames of so many bytes and more; of them */
 
 static void *zstd_alloc(void *opaque, size_t bytes) {
   (void)opaque;
@@ -42,15 +45,16 @@ void vise_frame_coder_free(vise_frame_coder *c) {
     ZSTD_freeCCtx(c->encoder);
     ZSTD_freeDCtx(c->decoder);
     vise_mem_free(c->planes);
+    vise_mem_free(c->other);
     vise_mem_free(c);
   }
 }
 
-static vise_status need_planes(vise_frame_coder *c, vise_err *err) {
-  void *memory = c->planes;
+static vise_status need(uint8_t **buffer, vise_err *err) {
+  void *memory = *buffer;
   if (memory == NULL) {
     VISE_TRY(vise_mem_alloc(&memory, VISE_LEAF_BYTES, err));
-    c->planes = memory;
+    *buffer = memory;
   }
   return VISE_OK;
 }
@@ -62,14 +66,14 @@ static vise_status zstd_failed(size_t code, const char *doing, vise_err *err) {
   return vise_fail(err, VISE_EFORMAT, "cannot be %s by zstd: %s", doing, ZSTD_getErrorName(code));
 }
 
-vise_status vise_frame_encode(size_t *stored_out,
-                              vise_frame_coder *c,
-                              uint8_t *out,
-                              const uint8_t *content,
-                              size_t bytes,
-                              int width,
-                              int level,
-                              vise_err *err) {
+/* `*out_bytes` becomes those in `out`, or stays if `out` has no room for fewer. */
+static vise_status zstd_encode(vise_frame_coder *c,
+                               uint8_t *out,
+                               size_t *out_bytes,
+                               const uint8_t *source,
+                               size_t bytes,
+                               int level,
+                               vise_err *err) {
   if (c->encoder == NULL) {
     c->encoder = ZSTD_createCCtx_advanced(memory_of_ours);
     if (c->encoder == NULL) {
@@ -80,17 +84,109 @@ vise_status vise_frame_encode(size_t *stored_out,
   if (ZSTD_isError(set)) {
     return zstd_failed(set, "set up", err);
   }
-  const uint8_t *source = content;
-  if (width != 0) {
-    VISE_TRY(need_planes(c, err));
-    vise_planes_split(c->planes, content, bytes, width);
-    source = c->planes;
-  }
-  const size_t n = ZSTD_compress2(c->encoder, out, bytes, source, bytes);
-  if (ZSTD_isError(n) && ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall) {
+  const size_t n = ZSTD_compress2(c->encoder, out, *out_bytes, source, bytes);
+  if (!ZSTD_isError(n)) {
+    *out_bytes = n;
+  } else if (ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall) {
     return zstd_failed(n, "encoded", err);
   }
-  *stored_out = ZSTD_isError(n) ? bytes : n; /* `bytes` of zstd would be no gain either */
+  return VISE_OK;
+}
+
+/* Does zstd make a sixteenth of the planes, the middle of each, smaller than rANS made all? */
+static vise_status zstd_promises(bool *out,
+                                 vise_frame_coder *c,
+                                 const uint8_t *planes,
+                                 size_t bytes,
+                                 int n_planes,
+                                 size_t rans_bytes,
+                                 int level,
+                                 vise_err *err) {
+  const size_t n = bytes / (size_t)n_planes, piece = n / SAMPLE_SHARE;
+  const size_t sampled = piece * (size_t)n_planes;
+  for (int i = 0; i < n_planes; i++) {
+    memcpy(c->other + (size_t)i * piece, planes + (size_t)i * n + n / 2, piece);
+  }
+  const size_t most = (size_t)((uint64_t)rans_bytes * sampled / bytes);
+  size_t coded = most;
+  VISE_TRY(zstd_encode(c, c->other + sampled, &coded, c->other, sampled, level, err));
+  *out = coded < most;
+  return VISE_OK;
+}
+
+/* `form` is what rANS made of it, in `out`; zstd takes its place if it makes less. */
+static vise_status try_zstd(vise_frame_form *form,
+                            vise_frame_coder *c,
+                            uint8_t *out,
+                            const uint8_t *planes,
+                            size_t bytes,
+                            int n_planes,
+                            int level,
+                            vise_err *err) {
+  bool is_promising = true;
+  VISE_TRY(need(&c->other, err));
+  if (bytes >= SAMPLED) {
+    VISE_TRY(zstd_promises(&is_promising, c, planes, bytes, n_planes, form->bytes, level, err));
+  }
+  size_t coded = form->bytes;
+  if (is_promising) {
+    VISE_TRY(zstd_encode(c, c->other, &coded, planes, bytes, level, err));
+  }
+  if (coded < form->bytes) {
+    memcpy(out, c->other, coded);
+    *form = (vise_frame_form){VISE_CODER_ZSTD, coded};
+  }
+  return VISE_OK;
+}
+
+vise_status vise_frame_encode(vise_frame_form *form_out,
+                              vise_frame_coder *c,
+                              uint8_t *out,
+                              const uint8_t *content,
+                              size_t bytes,
+                              int width,
+                              const vise_artifact_options *options,
+                              vise_err *err) {
+  *form_out = (vise_frame_form){VISE_CODER_RAW, bytes};
+  if (options->coder == VISE_CODER_RAW) {
+    return VISE_OK;
+  }
+  const uint8_t *planes = content;
+  const int n_planes = width == 0 ? 1 : width;
+  if (width != 0) {
+    VISE_TRY(need(&c->planes, err));
+    vise_planes_split(c->planes, content, bytes, width);
+    planes = c->planes;
+  }
+  const size_t n = vise_rans_encode_frame(out, planes, bytes, n_planes);
+  if (n < bytes) {
+    *form_out = (vise_frame_form){VISE_CODER_RANS, n};
+  }
+  if (options->coder == VISE_CODER_ZSTD) {
+    VISE_TRY(try_zstd(form_out, c, out, planes, bytes, n_planes, options->level, err));
+  }
+  return VISE_OK;
+}
+
+static vise_status zstd_decode(vise_frame_coder *c,
+                               uint8_t *out,
+                               size_t bytes,
+                               const uint8_t *stored,
+                               size_t stored_bytes,
+                               vise_err *err) {
+  if (c->decoder == NULL) {
+    c->decoder = ZSTD_createDCtx_advanced(memory_of_ours);
+    if (c->decoder == NULL) {
+      return vise_fail(err, VISE_ENOMEM, "out of memory in zstd");
+    }
+  }
+  const size_t n = ZSTD_decompressDCtx(c->decoder, out, bytes, stored, stored_bytes);
+  if (ZSTD_isError(n)) {
+    return zstd_failed(n, "decoded", err);
+  }
+  if (n != bytes) {
+    return vise_fail(err, VISE_EFORMAT, "holds %zu bytes, expected %zu", n, bytes);
+  }
   return VISE_OK;
 }
 
@@ -98,33 +194,26 @@ vise_status vise_frame_decode(vise_frame_coder *c,
                               uint8_t *out,
                               size_t bytes,
                               const uint8_t *stored,
-                              size_t stored_bytes,
+                              vise_frame_form form,
                               int width,
                               vise_err *err) {
-  if (stored_bytes == bytes) {
+  if (form.coder == VISE_CODER_RAW) {
     memcpy(out, stored, bytes);
     return VISE_OK;
   }
-  if (c->decoder == NULL) {
-    c->decoder = ZSTD_createDCtx_advanced(memory_of_ours);
-    if (c->decoder == NULL) {
-      return vise_fail(err, VISE_ENOMEM, "out of memory in zstd");
-    }
-  }
-  uint8_t *target = out;
+  uint8_t *planes = out;
   if (width != 0) {
-    VISE_TRY(need_planes(c, err));
-    target = c->planes;
+    VISE_TRY(need(&c->planes, err));
+    planes = c->planes;
   }
-  const size_t n = ZSTD_decompressDCtx(c->decoder, target, bytes, stored, stored_bytes);
-  if (ZSTD_isError(n)) {
-    return zstd_failed(n, "decoded", err);
-  }
-  if (n != bytes) {
-    return vise_fail(err, VISE_EFORMAT, "holds %zu bytes, expected %zu", n, bytes);
+  if (form.coder == VISE_CODER_RANS) {
+    const int n_planes = width == 0 ? 1 : width;
+    VISE_TRY(vise_rans_decode_frame(planes, bytes, n_planes, stored, form.bytes, err));
+  } else {
+    VISE_TRY(zstd_decode(c, planes, bytes, stored, form.bytes, err));
   }
   if (width != 0) {
-    vise_planes_join(out, target, bytes, width);
+    vise_planes_join(out, planes, bytes, width);
   }
   return VISE_OK;
 }

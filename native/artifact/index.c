@@ -39,8 +39,8 @@ static vise_status check_header(const vise_artifact *a, vise_err *err) {
                      a->file_bytes, VISE_HEADER_BYTES + VISE_TRAILER_BYTES);
   }
   const uint32_t version = vise_load_u32(a->data + 4);
-  if (version != VISE_ARTIFACT_VERSION) {
-    return vise_fail(err, VISE_EFORMAT, "header: version is %" PRIu32 ", expected %d", version,
+  if (version < 1 || version > VISE_ARTIFACT_VERSION) {
+    return vise_fail(err, VISE_EFORMAT, "header: version is %" PRIu32 ", expected 1 to %d", version,
                      VISE_ARTIFACT_VERSION);
   }
   for (int i = 8; i < VISE_HEADER_BYTES; i++) {
@@ -304,7 +304,21 @@ static vise_status parse_leaves(vise_index_part *p, int64_t i, vise_cursor *c, v
   return VISE_OK;
 }
 
-static vise_status parse_sizes(vise_index_part *p, int64_t i, vise_cursor *c, vise_err *err) {
+vise_frame_form vise_index_form(const vise_index_part *p, uint64_t i) {
+  const size_t bytes = vise_container_frame_bytes(p->bytes, i);
+  if (p->sizes == NULL) {
+    return (vise_frame_form){VISE_CODER_RAW, bytes};
+  }
+  const uint32_t size = vise_load_u32(p->sizes + 4 * i);
+  if ((size & VISE_FRAME_BY_RANS) != 0) {
+    return (vise_frame_form){VISE_CODER_RANS, size ^ VISE_FRAME_BY_RANS};
+  }
+  return (vise_frame_form){size == bytes ? VISE_CODER_RAW : VISE_CODER_ZSTD, size};
+}
+
+static vise_status
+parse_sizes(const vise_artifact *a, vise_index_part *p, int64_t i, vise_cursor *c, vise_err *err) {
+  const bool knows_rans = vise_load_u32(a->data + 4) > 1;
   p->sizes = vise_cursor_take(c, p->n_frames * 4);
   p->checks = vise_cursor_take(c, p->n_frames * 8);
   if (c->is_bad) {
@@ -312,17 +326,20 @@ static vise_status parse_sizes(vise_index_part *p, int64_t i, vise_cursor *c, vi
   }
   p->stored_bytes = 0; /* at most n_frames x 1 MiB, which the file must have room for */
   for (uint64_t f = 0; f < p->n_frames; f++) {
-    const uint32_t stored = vise_load_u32(p->sizes + 4 * f);
-    if (stored == 0 || stored > vise_container_frame_bytes(p->bytes, f)) {
+    const vise_frame_form form = vise_index_form(p, f);
+    const bool is_rans = form.coder == VISE_CODER_RANS;
+    const size_t most = vise_container_frame_bytes(p->bytes, f) - is_rans;
+    if (form.bytes == 0 || form.bytes > most || (is_rans && !knows_rans)) {
       return bad_layout(i, err, "a frame is empty or larger than its content");
     }
-    const bool is_coded = stored < vise_container_frame_bytes(p->bytes, f);
-    if (!is_coded && vise_load_u64(p->checks + 8 * f) != 0) {
+    if (form.coder == VISE_CODER_RAW && vise_load_u64(p->checks + 8 * f) != 0) {
       return bad_layout(i, err, "a frame stored as it is has a checksum");
     }
-    p->stored_bytes += stored;
+    p->stored_bytes += form.bytes;
+    p->has_rans = p->has_rans || is_rans;
+    p->has_zstd = p->has_zstd || form.coder == VISE_CODER_ZSTD;
   }
-  if (p->stored_bytes == p->bytes) {
+  if (!p->has_rans && !p->has_zstd) {
     return bad_layout(i, err, "none of its frames is coded");
   }
   return VISE_OK;
@@ -334,8 +351,7 @@ parse_part(vise_artifact *a, int64_t i, vise_cursor *c, uint64_t *end, vise_err 
   p->begin = vise_cursor_u64(c);
   const uint8_t coder = vise_cursor_u8(c), width = vise_cursor_u8(c);
   const bool is_width = width == 0 || width == 2 || width == 4 || width == 8;
-  if (c->is_bad || coder > VISE_CODER_ZSTD || !is_width ||
-      (coder == VISE_CODER_RAW && width != 0)) {
+  if (c->is_bad || coder > VISE_PART_CODED || !is_width || (coder == VISE_PART_RAW && width != 0)) {
     return bad_layout(i, err, "no such coder or planes");
   }
   if (width != 0 && p->bytes % width != 0) {
@@ -347,8 +363,8 @@ parse_part(vise_artifact *a, int64_t i, vise_cursor *c, uint64_t *end, vise_err 
   p->width = width;
   p->stored_bytes = p->bytes;
   VISE_TRY(parse_leaves(p, i, c, err));
-  if (coder == VISE_CODER_ZSTD) {
-    VISE_TRY(parse_sizes(p, i, c, err));
+  if (coder == VISE_PART_CODED) {
+    VISE_TRY(parse_sizes(a, p, i, c, err));
   }
   const uint64_t most = p->n_frames == 0 ? 0 : VISE_PART_ALIGN - 1;
   if (p->begin < *end || p->begin - *end > most) {

@@ -11,6 +11,7 @@
 
 #include "artifact/artifact.h"
 #include "artifact/container.h"
+#include "artifact/frame.h"
 
 enum { VISE_PLACE_MAX = 3 * VISE_TREE_DEPTH + VISE_TREE_NAME };
 
@@ -18,15 +19,16 @@ typedef struct vise_index_part {
   uint64_t bytes, begin, stored_bytes;
   uint64_t padding; /* zeros before it */
   uint64_t n_frames;
-  const uint8_t *digest; /* all borrowed from the file */
-  const uint8_t *leaves; /* digests of frames; NULL when there is only one */
-  const uint8_t *sizes;  /* u32 stored bytes of frames; NULL with coder raw */
-  const uint8_t *checks; /* u64 */
-  int width;             /* of its planes, 0 for none */
-  int64_t first_use;     /* counting all uses in the order of objects; -1 until found */
+  const uint8_t *digest;   /* all borrowed from the file */
+  const uint8_t *leaves;   /* digests of frames; NULL when there is only one */
+  const uint8_t *sizes;    /* u32 stored bytes and coder of frames; NULL if all are raw */
+  const uint8_t *checks;   /* u64 */
+  int width;               /* of its planes, 0 for none */
+  bool has_rans, has_zstd; /* among its frames */
+  int64_t first_use;       /* counting all uses in the order of objects; -1 until found */
   int64_t first_object;
   uint64_t entropy_bytes; /* once they have been measured */
-  bool is_verified;       /* of coder raw, once its frames have been checked */
+  bool is_verified;       /* of raw parts, once its frames have been checked */
 } vise_index_part;
 
 typedef struct vise_index_object {
@@ -60,6 +62,9 @@ struct vise_artifact {
   char *names_text;                /* owned */
   bool has_entropy;                /* of its parts */
 };
+
+/* The form of frame `i` of a part. */
+vise_frame_form vise_index_form(const vise_index_part *p, uint64_t i);
 
 /* Parse and check the index of `a`, of which path, storage, data and file_bytes are set.
    Messages lack the path. */

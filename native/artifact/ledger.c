@@ -57,6 +57,14 @@ typedef struct part_visit {
   void *arg;
 } part_visit;
 
+static const char *coder_name(const vise_index_part *p) {
+  static const char *const names[2][2][2] = {
+      {{"raw", "zstd"}, {"rans", "rans+zstd"}},
+      {{"raw", "planes+zstd"}, {"planes+rans", "planes+rans+zstd"}},
+  };
+  return names[p->width != 0][p->has_rans][p->has_zstd];
+}
+
 static vise_status
 visit_part(void *arg, vise_tensor **tensor_out, const vise_index_use *use, vise_err *err) {
   (void)tensor_out;
@@ -70,9 +78,7 @@ visit_part(void *arg, vise_tensor **tensor_out, const vise_index_use *use, vise_
       .shape = use->shape,
       .packed_bytes = p->bytes,
       .coded_bytes = p->stored_bytes,
-      .coder = p->sizes == NULL ? "raw"
-               : p->width == 0  ? "zstd"
-                                : "planes+zstd",
+      .coder = coder_name(p),
       .is_first = p->first_use == use->use,
       .entropy_bytes = v->a->has_entropy ? (int64_t)p->entropy_bytes : -1,
   };

@@ -8,7 +8,6 @@
  */
 #include "artifact/artifact.h"
 #include "artifact/entropy.h"
-#include "artifact/frame.h"
 #include "artifact/index.h"
 #include "artifact/xxh64.h"
 #include "core/file.h"
@@ -24,7 +23,7 @@
 typedef struct job {
   const vise_index_part *part;
   uint64_t frame, offset;
-  size_t stored_bytes;
+  vise_frame_form form;
   uint8_t *out;
   vise_status status;
 } job;
@@ -46,15 +45,14 @@ static int64_t count_jobs(const job_list *l) {
 static vise_status add_jobs(job_list *l, const vise_index_part *p, uint8_t *out, vise_err *err) {
   uint64_t offset = p->begin;
   for (uint64_t i = 0; i < p->n_frames; i++) {
-    const size_t bytes = vise_container_frame_bytes(p->bytes, i);
-    const size_t stored = p->sizes == NULL ? bytes : vise_load_u32(p->sizes + 4 * i);
+    const vise_frame_form form = vise_index_form(p, i);
     const job j = {.part = p,
                    .frame = i,
                    .offset = offset,
-                   .stored_bytes = stored,
+                   .form = form,
                    .out = out == NULL ? NULL : out + i * VISE_FRAME_BYTES};
     VISE_TRY(vise_buffer_add(&l->jobs, &j, sizeof j, err));
-    offset += stored;
+    offset += form.bytes;
   }
   return VISE_OK;
 }
@@ -100,7 +98,7 @@ static vise_status run_job(const uint8_t **content_out,
   }
   const size_t bytes = vise_container_frame_bytes(p->bytes, j->frame);
   const uint8_t *stored = a->data + j->offset;
-  if (j->stored_bytes == bytes) {
+  if (j->form.coder == VISE_CODER_RAW) {
     *content_out = stored;
     VISE_TRY(check_content(j, stored, bytes, err));
     if (j->out != NULL) {
@@ -109,13 +107,13 @@ static vise_status run_job(const uint8_t **content_out,
     return VISE_OK;
   }
   uint8_t check[8];
-  vise_store_u64(check, vise_xxh64(stored, j->stored_bytes));
+  vise_store_u64(check, vise_xxh64(stored, j->form.bytes));
   if (!vise_index_same_digest(check, p->checks + 8 * j->frame, sizeof check)) {
     return vise_fail(err, VISE_EFORMAT, "does not match its checksum");
   }
   uint8_t *out = j->out != NULL ? j->out : scratch;
   *content_out = out;
-  VISE_TRY(vise_frame_decode(coder, out, bytes, stored, j->stored_bytes, p->width, err));
+  VISE_TRY(vise_frame_decode(coder, out, bytes, stored, j->form, p->width, err));
   return check_content(j, out, bytes, err);
 }
 
@@ -131,7 +129,7 @@ static void run_jobs_chunk(void *arg, int64_t begin, int64_t end, int worker) {
                            vise_container_frame_bytes(p->bytes, jobs[i].frame));
     }
     if (vise_storage_is_mapped(l->a->storage) && (l->is_verifying || jobs[i].out != NULL)) {
-      vise_file_drop_pages(l->a->data + jobs[i].offset, jobs[i].stored_bytes);
+      vise_file_drop_pages(l->a->data + jobs[i].offset, jobs[i].form.bytes);
     }
   }
 }

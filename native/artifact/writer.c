@@ -29,17 +29,12 @@ typedef vise_writer_part open_part;
 /* Its leaf is hashed already. */
 static void code_frame(vise_artifact_writer *w, slot *s, int worker) {
   s->stored = s->content;
-  s->stored_bytes = s->content_bytes;
   s->check = 0;
-  s->status = VISE_OK;
-  if (w->options.coder != VISE_CODER_ZSTD) {
-    return;
-  }
-  s->status = vise_frame_encode(&s->stored_bytes, w->coders[worker], s->buffer, s->content,
-                                s->content_bytes, s->width, w->options.level, &s->err);
-  if (s->status == VISE_OK && s->stored_bytes < s->content_bytes) {
+  s->status = vise_frame_encode(&s->form, w->coders[worker], s->buffer, s->content,
+                                s->content_bytes, s->width, &w->options, &s->err);
+  if (s->status == VISE_OK && s->form.coder != VISE_CODER_RAW) {
     s->stored = s->buffer;
-    s->check = vise_xxh64(s->stored, s->stored_bytes);
+    s->check = vise_xxh64(s->stored, s->form.bytes);
   }
 }
 
@@ -66,7 +61,7 @@ static void write_frame(vise_artifact_writer *w, slot *s) {
                                           (size_t)s->padding, &s->err);
   }
   if (!s->is_dropped && s->status == VISE_OK) {
-    s->status = vise_file_writer_write_at(w->file, s->offset, s->stored, s->stored_bytes, &s->err);
+    s->status = vise_file_writer_write_at(w->file, s->offset, s->stored, s->form.bytes, &s->err);
   }
   if (vise_tensor_is_mapped(s->tensor)) {
     vise_file_drop_pages(s->content, s->content_bytes);
@@ -153,7 +148,7 @@ static vise_status close_part(vise_artifact_writer *w, batch *b, int last_slot, 
   VISE_TRY(vise_buffer_add_u64(&w->parts, p->bytes, err));
   VISE_TRY(vise_buffer_add(&w->parts, digest, sizeof digest, err));
   VISE_TRY(vise_buffer_add_u64(&w->layout, p->begin, err));
-  VISE_TRY(vise_buffer_add_u8(&w->layout, p->is_coded ? VISE_CODER_ZSTD : VISE_CODER_RAW, err));
+  VISE_TRY(vise_buffer_add_u8(&w->layout, p->is_coded ? VISE_PART_CODED : VISE_PART_RAW, err));
   VISE_TRY(vise_buffer_add_u8(&w->layout, p->is_coded ? (uint8_t)p->width : 0, err));
   if (n_frames > 1) {
     VISE_TRY(vise_buffer_add(&w->layout, p->leaves.data, p->leaves.bytes, err));
@@ -193,10 +188,11 @@ static vise_status place_frames(vise_artifact_writer *w, batch *b, vise_err *err
     s->padding = p->end == p->begin ? p->begin - w->end : 0;
     s->offset = p->end;
     s->is_dropped = false;
-    p->end += s->stored_bytes;
-    p->is_coded = p->is_coded || s->stored_bytes < s->content_bytes;
+    p->end += s->form.bytes;
+    p->is_coded = p->is_coded || s->form.coder != VISE_CODER_RAW;
     VISE_TRY(vise_buffer_add(&p->leaves, s->leaf, sizeof s->leaf, err));
-    VISE_TRY(vise_buffer_add_u32(&p->stored, (uint32_t)s->stored_bytes, err));
+    const uint32_t by = s->form.coder == VISE_CODER_RANS ? VISE_FRAME_BY_RANS : 0;
+    VISE_TRY(vise_buffer_add_u32(&p->stored, (uint32_t)s->form.bytes | by, err));
     VISE_TRY(vise_buffer_add_u64(&p->checks, s->check, err));
     if (s->is_last) {
       VISE_TRY(close_part(w, b, i, err));
@@ -294,7 +290,7 @@ static vise_status create_slots(vise_artifact_writer *w, vise_err *err) {
     void *memory;
     VISE_TRY(vise_mem_zalloc(&memory, (size_t)w->n_slots * sizeof(slot), err));
     w->batches[b].slots = memory;
-    for (int i = 0; i < w->n_slots && w->options.coder == VISE_CODER_ZSTD; i++) {
+    for (int i = 0; i < w->n_slots && w->options.coder != VISE_CODER_RAW; i++) {
       VISE_TRY(vise_mem_alloc(&memory, VISE_FRAME_BYTES, err));
       w->batches[b].slots[i].buffer = memory;
     }

@@ -18,7 +18,7 @@ typedef struct vise_writer_slot {
   int width;             /* of its planes, 0 for none */
   uint8_t *buffer;       /* owned, 1 MiB; NULL with coder raw */
   const uint8_t *stored; /* what to write: `buffer` or `content` */
-  size_t stored_bytes;
+  vise_frame_form form;
   uint64_t check;
   uint8_t leaf[VISE_SHA256_BYTES];
   uint64_t offset, padding; /* of the stored bytes; zeros before them */
@@ -36,7 +36,7 @@ typedef struct vise_writer_batch {
 /* The part whose frames are coming in. */
 typedef struct vise_writer_part {
   vise_buffer leaves; /* digests */
-  vise_buffer stored; /* u32 each */
+  vise_buffer stored; /* u32 each: bytes and coder */
   vise_buffer checks; /* u64 each */
   uint64_t bytes, begin, end;
   int first_slot; /* of this batch that belongs to it */

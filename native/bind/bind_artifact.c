@@ -43,17 +43,17 @@ static void check_option_names(lua_State *L, int arg) {
 }
 
 static vise_artifact_coder check_coder(lua_State *L, int arg) {
-  static const char *const names[] = {"raw", "zstd"};
+  static const char *const names[] = {"raw", "rans", "zstd"};
   if (lua_isnoneornil(L, arg) || lua_getfield(L, arg, "coder") == LUA_TNIL) {
     return VISE_CODER_ZSTD;
   }
   const char *name = luaL_tolstring(L, -1, NULL);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     if (strcmp(name, names[i]) == 0) {
       return (vise_artifact_coder)i;
     }
   }
-  luaL_error(L, "artifact: coder is '%s', expected raw or zstd", name);
+  luaL_error(L, "artifact: coder is '%s', expected raw, rans or zstd", name);
   return VISE_CODER_ZSTD;
 }
 

@@ -94,4 +94,59 @@ static inline __m128i emulated_cvtepi32_epi8(simde__m512i a) {
 }
 #define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
 
+static inline __m256i emulated_cvtepi32_epi16(simde__m512i a) {
+  uint32_t in[16];
+  uint16_t out[16];
+  simde_mm512_storeu_si512(in, a);
+  for (int i = 0; i < 16; i++) {
+    out[i] = (uint16_t)in[i];
+  }
+  return _mm256_loadu_si256((const __m256i *)(const void *)out);
+}
+#define _mm512_cvtepi32_epi16 emulated_cvtepi32_epi16
+
+static inline simde__m512i emulated_cvttps_epi32(simde__m512 a) {
+  float in[16];
+  int32_t out[16];
+  simde_mm512_storeu_ps(in, a);
+  for (int i = 0; i < 16; i++) {
+    out[i] = (int32_t)in[i];
+  }
+  return simde_mm512_loadu_si512(out);
+}
+#define _mm512_cvttps_epi32 emulated_cvttps_epi32
+
+static inline simde__m512i emulated_i32gather_epi32(simde__m512i at, const int *p, int scale) {
+  int32_t in[16], out[16];
+  simde_mm512_storeu_si512(in, at);
+  for (int i = 0; i < 16; i++) {
+    memcpy(&out[i], (const char *)p + (intptr_t)in[i] * scale, sizeof out[i]);
+  }
+  return simde_mm512_loadu_si512(out);
+}
+#define _mm512_i32gather_epi32 emulated_i32gather_epi32
+
+/* The first lanes of `a` in order to the lanes of the mask. */
+static inline simde__m512i emulated_maskz_expand_epi32(simde__mmask16 mask, simde__m512i a) {
+  uint32_t in[16], out[16];
+  simde_mm512_storeu_si512(in, a);
+  for (int i = 0, from = 0; i < 16; i++) {
+    out[i] = mask >> i & 1 ? in[from++] : 0;
+  }
+  return simde_mm512_loadu_si512(out);
+}
+#define _mm512_maskz_expand_epi32 emulated_maskz_expand_epi32
+
+/* Lanes that are not in the mask are not written. */
+static inline void emulated_mask_storeu_epi16(void *p, simde__mmask16 mask, __m256i a) {
+  uint16_t in[16];
+  _mm256_storeu_si256((__m256i *)(void *)in, a);
+  for (int i = 0; i < 16; i++) {
+    if (mask >> i & 1) {
+      memcpy((char *)p + 2 * i, &in[i], sizeof in[i]);
+    }
+  }
+}
+#define _mm256_mask_storeu_epi16 emulated_mask_storeu_epi16
+
 #endif

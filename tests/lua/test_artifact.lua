@@ -41,7 +41,7 @@ end
 
 function TestArtifact:test_weights_and_tensors_come_back_as_they_went_in()
   local matrix, gain = H.tensor("bf16", { 700, 900 }, "w"), H.tensor("f32", { 900 }, "g")
-  for _, coder in ipairs({ "raw", "zstd" }) do
+  for _, coder in ipairs({ "raw", "rans", "zstd" }) do
     local reader = H.artifact(function(writer)
       assert(writer:add_weight("layers.0.mlp.up", weight.dense(matrix)))
       assert(writer:add_tensor("norm", gain))
@@ -84,7 +84,7 @@ end
 --- What the file's bytes are: the sums, and their parts.
 function TestArtifact:test_the_ledger_adds_up_to_the_file()
   local matrix = H.tensor("f32", { 64, 96 }, "w")
-  for _, coder in ipairs({ "raw", "zstd" }) do
+  for _, coder in ipairs({ "raw", "rans", "zstd" }) do
     local reader, _, path = H.artifact(function(writer)
       assert(writer:add_weight("q", weight.dense(matrix):quantize({ bits = 4, group = 32 })))
       assert(writer:add_weight("d", weight.dense(matrix)))
@@ -104,7 +104,7 @@ function TestArtifact:test_the_ledger_adds_up_to_the_file()
     lu.assertEquals(totals.packed, 64 * 96 // 2 + 64 * 3 * 2 + 64 * 96 * 4)
     local lines = ledgers.ledger_text(reader, { parts = true })
     lu.assertStrContains(lines, "same as d")
-    lu.assertStrContains(lines, "u8 [64, 48] " .. (coder == "raw" and "raw" or "zstd"))
+    lu.assertStrContains(lines, "f32 [64, 96] " .. (coder == "raw" and "raw" or "planes+rans"))
   end
 end
 
@@ -119,7 +119,7 @@ function TestArtifact:test_the_entropy_of_parts()
     few = { "aab", 0 }, -- 2.75 bits
     none = { "", 0 },
   }
-  for _, coder in ipairs({ "raw", "zstd" }) do
+  for _, coder in ipairs({ "raw", "rans", "zstd" }) do
     local reader = H.artifact(function(writer)
       for name, row in pairs(known) do
         local bytes = native.tensor.from_bytes("u8", { #row[1] }, row[1])
@@ -148,7 +148,7 @@ end
 function TestArtifact:test_an_independent_reader_sees_the_same()
   local path = H.path()
   local matrix, large = H.tensor("f32", { 16, 64 }, "w"), H.tensor("bf16", { 1000, 700 }, "l")
-  for _, coder in ipairs({ "raw", "zstd" }) do
+  for _, coder in ipairs({ "raw", "rans", "zstd" }) do
     local writer = assert(artifact.create(path, { coder = coder }))
     local dense = weight.dense(matrix)
     assert(writer:add_weight("q", dense:quantize({ bits = 3, group = 64 })))
@@ -195,7 +195,7 @@ end
 
 function TestArtifact:test_an_altered_frame_of_a_part_of_several_frames_is_refused()
   local several = H.tensor("f32", { 700000 }, "several") -- 2.8 MB: three frames
-  for _, coder in ipairs({ "raw", "zstd" }) do
+  for _, coder in ipairs({ "raw", "rans", "zstd" }) do
     local _, seal, path = H.artifact(function(writer)
       assert(writer:add_tensor("several", several))
     end, { coder = coder })
@@ -221,7 +221,7 @@ function TestArtifact:test_wrong_calls_are_raised()
   local path = H.path()
   lu.assertErrorMsgContains("unknown option 'codec' (known: coder, level, sync)", artifact.create,
     path, { codec = "raw" })
-  lu.assertErrorMsgContains("coder is 'lzma', expected raw or zstd", artifact.create, path,
+  lu.assertErrorMsgContains("coder is 'lzma', expected raw, rans or zstd", artifact.create, path,
     { coder = "lzma" })
   lu.assertErrorMsgContains("level is outside -50 to 19", artifact.create, path, { level = 99 })
   local reader = H.artifact(function(writer)

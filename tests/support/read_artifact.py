@@ -149,7 +149,60 @@ def join_planes(data, width):
     return bytes(out)
 
 
-def read_part(file, end, size, digest, layout, decompress):
+def decode_rans(data, at, n):
+    """`n` bytes from data[at:], and the place after them."""
+    present = [v for v in range(256) if data[at + v // 8] >> v % 8 & 1]
+    at += 32
+    values, places, frequencies = [], [], []
+    for v in present:
+        f = data[at]
+        at += 1
+        if f >= 128:
+            need(data[at] != 0, "a frequency written too long")
+            f = f % 128 + 128 * data[at]
+            at += 1
+        values += [v] * (f + 1)
+        places += range(f + 1)
+        frequencies += [f + 1] * (f + 1)
+        need(len(values) <= 4096, "sum of frequencies")
+    need(len(values) == 4096 and len(present) > 1, "sum of frequencies")
+    lanes = list(struct.unpack_from("<32I", data, at))
+    at += 128
+    need(all(2**15 <= x < 2**31 for x in lanes), "lanes")
+    out = bytearray()
+    for i in range(n):
+        x = lanes[i % 32]
+        slot = x % 4096
+        out.append(values[slot])
+        x = frequencies[slot] * (x // 4096) + places[slot]
+        if x < 2**15:
+            x = x * 65536 + struct.unpack_from("<H", data, at)[0]
+            at += 2
+        lanes[i % 32] = x
+    need(lanes == [2**15] * 32, "end of the lanes")
+    return bytes(out), at
+
+
+def decode_planes(data, length, planes):
+    n, at, out = length // planes, 0, []
+    for _ in range(planes):
+        mode = data[at]
+        at += 1
+        need(mode <= 2, "form of a plane")
+        if mode == 0:
+            out.append(data[at:at + n])
+            at += n
+        elif mode == 1:
+            out.append(data[at:at + 1] * n)
+            at += 1
+        else:
+            plane, at = decode_rans(data, at, n)
+            out.append(plane)
+    need(at == len(data), "end of the planes")
+    return b"".join(out)
+
+
+def read_part(file, version, end, size, digest, layout, decompress):
     """The content of a part and the byte after its last frame."""
     begin, coder, width = layout.number("Q"), layout.number("B"), layout.number("B")
     frames = -(-size // MIB)
@@ -160,20 +213,23 @@ def read_part(file, end, size, digest, layout, decompress):
         need(layout.number("Q") == size, "bytes of a part")
         need(sha256(b"".join(leaves) + struct.pack("<Q", size)) == digest, "digests of frames")
     lengths = [min(MIB, size - i * MIB) for i in range(frames)]
-    stored, checks = lengths, [0] * frames
+    stored, checks, by_rans = lengths, [0] * frames, [False] * frames
     if coder == 1:
         stored = [layout.number("I") for _ in range(frames)]
+        by_rans = [n >= 2**31 for n in stored]
+        stored = [n % 2**31 for n in stored]
+        need(version > 1 or not any(by_rans), "rANS in version 1")
         checks = [layout.number("Q") for _ in range(frames)]
     need(0 <= begin - end <= (63 if frames else 0), "place of a part")
     need(not any(file[end:begin]), "padding")
     content, hashes = [], []
-    for length, n, check in zip(lengths, stored, checks):
-        need(0 < n <= length, "length of a frame")
+    for length, n, check, is_rans in zip(lengths, stored, checks, by_rans):
+        need(0 < n <= length - is_rans, "length of a frame")
         data = file[begin:begin + n]
         begin += n
         if n < length:
             need(xxh64(data) == check, "checksum of a frame")
-            data = decompress(data, length)
+            data = decode_planes(data, length, width or 1) if is_rans else decompress(data, length)
             need(len(data) == length, "content of a frame")
             data = join_planes(data, width) if width else data
         else:
@@ -188,7 +244,8 @@ def read_part(file, end, size, digest, layout, decompress):
 def read(file, decompress):
     need(len(file) >= 64 + 152, "too short")
     header, trailer = file[:64], file[-152:]
-    need(header == struct.pack("<4sIII48x", b"VISE", 1, 0, MIB), "header")
+    version = struct.unpack_from("<I", header, 4)[0]
+    need(version in (1, 2) and header == struct.pack("<4sIII48x", b"VISE", version, 0, MIB), "header")
     need(trailer[144:] == b"VISEend\n", "end")
     need(sha256(header + trailer[:112]) == trailer[112:144], "seal")
     at, *sizes, total = struct.unpack_from("<6Q", trailer)
@@ -220,7 +277,7 @@ def read(file, decompress):
 
     layout, end, contents_of = Cursor(layout), 64, []
     for size, digest in parts:
-        content, end = read_part(file, end, size, digest, layout, decompress)
+        content, end = read_part(file, version, end, size, digest, layout, decompress)
         contents_of.append(content)
     need(end == tail_begin, "end of the parts")
     descriptions = [layout.text() for _ in range(n_objects)]
@@ -239,7 +296,7 @@ def main():
         file = f.read()
     try:
         json.dump(read(file, find_zstd()), sys.stdout)
-    except (Refused, UnicodeDecodeError, json.JSONDecodeError) as failure:
+    except (Refused, IndexError, struct.error, UnicodeDecodeError, json.JSONDecodeError) as failure:
         print(f"{sys.argv[1]}: {failure}")
         sys.exit(1)
 

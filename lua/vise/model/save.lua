@@ -12,7 +12,7 @@ local M = {}
 local H = {}
 
 ---@class vise.SaveOptions
----@field coder? "zstd"|"raw" "zstd" if absent
+---@field coder? "zstd"|"rans"|"raw" "zstd" if absent: of each frame the smallest up to this
 ---@field level? integer of zstd
 ---@field sync? boolean false: leave writing to the disk to the system
 ---@field manifest? table what else the file says about itself; its field `model` is ours
@@ -103,8 +103,8 @@ function H.manifest(model, extra)
 end
 
 H.rows = {
-  { name = "coder", kind = "choice", default = "zstd", choices = { "zstd", "raw" },
-    doc = "how parts are coded" },
+  { name = "coder", kind = "choice", default = "zstd", choices = { "zstd", "rans", "raw" },
+    doc = "of raw, rans and zstd, the slowest that may code a part; the smallest does" },
   { name = "level", kind = "int", default = 1, min = 1, max = 19, doc = "of zstd" },
   { name = "sync", kind = "bool", default = true, doc = "wait until the disk has it" },
 }

@@ -255,8 +255,8 @@ return {
   },
   details = [[
 Bytes: `packed` is what the parts take as they are, `coded` what they take in a .vise file after
-zstd, the total being the file; `entropy` what an ideal coder of single bytes would take. Formats
-are told from what is stored. No weight is read, unless for --entropy.
+rANS or zstd, the total being the file; `entropy` what an ideal coder of single bytes would take.
+Formats are told from what is stored. No weight is read, unless for --entropy.
 
   vise inspect MODEL --all]],
   run = H.run,

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "artifact/rans.h"
+
+#include "artifact/container.h"
+#include "artifact/entropy.h"
+#include "kernels/rans.h"
+
+#include <string.h>
+
+enum { PLANE_AS_IS = 0, PLANE_ONE_VALUE = 1, PLANE_RANS = 2 };
+
+enum {
+  VALUES = 256,
+  SET_BYTES = VALUES / 8,
+  LANES_BYTES = 4 * VISE_RANS_LANES,
+  TABLE_MAX = SET_BYTES + 2 * VALUES,
+  SAMPLED = 1 << 16, /* planes of so many bytes and more are first looked at through a sample */
+  SAMPLE_PIECE = 64, /* of every so many pieces one */
+  SAMPLE_SHARE = 16,
+};
+
+/* ---- frequencies ---- */
+
+/* log2 of `v` > 0 in units of 1/256, rounded down. */
+static uint32_t log2_of(uint32_t v) {
+  const uint32_t whole = 31u - (uint32_t)__builtin_clz(v);
+  uint64_t x = (uint64_t)v << (31 - whole); /* in [2^31, 2^32), of which squares give the bits */
+  uint32_t log = whole;
+  for (int bit = 0; bit < 8; bit++) {
+    x = x * x >> 31;
+    const uint32_t is_two = (uint32_t)(x >> 32);
+    x >>= is_two;
+    log = log << 1 | is_two;
+  }
+  return log;
+}
+
+/* Of the values that occur: the one to which one more of the 4096 is worth most, or, with `step`
+   -1, one less costs least: c log2((f + 1) / f) is nearly c / (f + 1/2). */
+static int best_step(const uint32_t *counts, const uint32_t *f, int step) {
+  int best = -1;
+  uint64_t best_count = 0, best_middle = 1;
+  for (int v = 0; v < VALUES; v++) {
+    if (counts[v] == 0 || (step < 0 && f[v] == 1)) {
+      continue;
+    }
+    const uint64_t middle = (uint64_t)((int64_t)2 * f[v] + step);
+    const uint64_t here = counts[v] * best_middle, there = best_count * middle;
+    if (best < 0 || (step > 0 ? here > there : here < there)) {
+      best = v;
+      best_count = counts[v];
+      best_middle = middle;
+    }
+  }
+  return best;
+}
+
+/* Frequencies of 4096 for `n` counted bytes of at least two values. */
+static void choose_frequencies(uint32_t *f, const uint32_t *counts, size_t n) {
+  uint32_t sum = 0;
+  for (int v = 0; v < VALUES; v++) {
+    const uint64_t rounded = ((uint64_t)counts[v] * VISE_RANS_TOTAL + n / 2) / n;
+    f[v] = counts[v] > 0 && rounded == 0 ? 1 : (uint32_t)rounded;
+    sum += f[v];
+  }
+  for (; sum < VISE_RANS_TOTAL; sum++) {
+    f[best_step(counts, f, 1)]++;
+  }
+  for (; sum > VISE_RANS_TOTAL; sum--) {
+    f[best_step(counts, f, -1)]--;
+  }
+}
+
+/* Bytes of the words that code what was counted, nearly. */
+static uint64_t words_bytes(const uint32_t *f, const uint32_t *counts) {
+  uint64_t bits = 0; /* 1/256 of them */
+  for (int v = 0; v < VALUES; v++) {
+    bits += counts[v] > 0 ? counts[v] * (uint64_t)(12 * 256 - log2_of(f[v])) : 0;
+  }
+  return bits / (8 * 256);
+}
+
+static int count_values(const uint32_t *counts) {
+  int n = 0;
+  for (int v = 0; v < VALUES; v++) {
+    n += counts[v] > 0;
+  }
+  return n;
+}
+
+/* ---- encoding ---- */
+
+static size_t put_table(uint8_t *out, const uint32_t *f) {
+  uint8_t *p = out + SET_BYTES;
+  memset(out, 0, SET_BYTES);
+  for (int v = 0; v < VALUES; v++) {
+    if (f[v] > 0) {
+      out[v / 8] |= (uint8_t)(1u << v % 8);
+      const uint32_t less = f[v] - 1;
+      *p++ = (uint8_t)(less < 128 ? less : 128 | (less & 127));
+      if (less >= 128) {
+        *p++ = (uint8_t)(less >> 7);
+      }
+    }
+  }
+  return (size_t)(p - out);
+}
+
+/* Can rANS take a sixty-fourth off the plane? Then its frequencies and counts are at *f, *counts. */
+static bool is_worth_it(uint32_t *f, uint32_t *counts, const uint8_t *plane, size_t n) {
+  memset(counts, 0, VALUES * sizeof *counts);
+  if (n >= SAMPLED) {
+    size_t seen = 0;
+    for (size_t i = 0; i + SAMPLE_PIECE <= n; i += (size_t)SAMPLE_PIECE * SAMPLE_SHARE) {
+      vise_byte_histogram(counts, plane + i, SAMPLE_PIECE);
+      seen += SAMPLE_PIECE;
+    }
+    if (count_values(counts) > 1) {
+      choose_frequencies(f, counts, seen);
+      if (words_bytes(f, counts) > seen - seen / 64) {
+        return false;
+      }
+    }
+    memset(counts, 0, VALUES * sizeof *counts);
+  }
+  vise_byte_histogram(counts, plane, n);
+  if (count_values(counts) < 2) {
+    return true;
+  }
+  choose_frequencies(f, counts, n);
+  const uint64_t table = SET_BYTES + 2 * (uint64_t)count_values(counts); /* at most */
+  return 1 + table + LANES_BYTES + words_bytes(f, counts) <= n - n / 64;
+}
+
+/* Gives the bytes in `out`, 0 if they would be more than `room`. */
+static size_t
+encode_words(uint8_t *out, size_t room, const uint8_t *plane, size_t n, const uint32_t *f) {
+  uint8_t table[TABLE_MAX];
+  const size_t table_bytes = put_table(table, f), head = 1 + table_bytes;
+  if (room < head + LANES_BYTES) {
+    return 0;
+  }
+  out[0] = PLANE_RANS;
+  memcpy(out + 1, table, table_bytes);
+  uint32_t symbols[VALUES], lanes[VISE_RANS_LANES], before = 0;
+  for (int v = 0; v < VALUES; v++) {
+    symbols[v] = f[v] | before << 16;
+    before += f[v];
+  }
+  uint8_t *begin = out + head + LANES_BYTES, *end = out + room;
+  const uint8_t *words = vise_rans()->encode(lanes, begin, end, plane, n, symbols);
+  if (words == NULL) {
+    return 0;
+  }
+  for (int i = 0; i < VISE_RANS_LANES; i++) {
+    vise_store_u32(out + head + 4 * i, lanes[i]);
+  }
+  memmove(begin, words, (size_t)(end - words));
+  return head + LANES_BYTES + (size_t)(end - words);
+}
+
+static size_t encode_plane(uint8_t *out, size_t room, const uint8_t *plane, size_t n) {
+  uint32_t f[VALUES], counts[VALUES];
+  size_t coded = 0;
+  if (is_worth_it(f, counts, plane, n)) {
+    if (counts[plane[0]] == n) {
+      out[0] = PLANE_ONE_VALUE;
+      out[1] = plane[0];
+      return 2;
+    }
+    coded = encode_words(out, room, plane, n, f);
+  }
+  if (coded == 0 && room > n) {
+    out[0] = PLANE_AS_IS;
+    memcpy(out + 1, plane, n);
+    coded = 1 + n;
+  }
+  return coded;
+}
+
+size_t vise_rans_encode_frame(uint8_t *out, const uint8_t *planes, size_t bytes, int n_planes) {
+  const size_t n = bytes / (size_t)n_planes;
+  size_t at = 0;
+  for (int i = 0; i < n_planes; i++) {
+    const size_t room = bytes - at;
+    const size_t coded = room < 2 ? 0 : encode_plane(out + at, room, planes + (size_t)i * n, n);
+    if (coded == 0) {
+      return bytes;
+    }
+    at += coded;
+  }
+  return at;
+}
+
+/* ---- decoding ---- */
+
+static vise_status bad_table(vise_err *err) {
+  return vise_fail(err, VISE_EFORMAT, "has frequencies that are none");
+}
+
+/* Slots for the kernel from the table at `c`. */
+static vise_status take_table(uint32_t *slots, vise_cursor *c, vise_err *err) {
+  const uint8_t *set = vise_cursor_take(c, SET_BYTES);
+  uint32_t sum = 0;
+  for (uint32_t v = 0; set != NULL && v < VALUES; v++) {
+    if ((set[v / 8] >> v % 8 & 1) == 0) {
+      continue;
+    }
+    uint32_t f = vise_cursor_u8(c);
+    if (f >= 128) {
+      const uint32_t high = vise_cursor_u8(c);
+      f = (f & 127) | (high == 0 ? VISE_RANS_TOTAL : high << 7); /* 0: a longer form than needed */
+    }
+    f++;
+    if (f >= VISE_RANS_TOTAL || f > VISE_RANS_TOTAL - sum) {
+      return bad_table(err);
+    }
+    for (uint32_t i = 0; i < f; i++) {
+      slots[sum + i] = f | i << 12 | v << 24;
+    }
+    sum += f;
+  }
+  return c->is_bad || sum != VISE_RANS_TOTAL ? bad_table(err) : VISE_OK;
+}
+
+static vise_status decode_words(uint8_t *out, size_t n, vise_cursor *c, vise_err *err) {
+  uint32_t slots[VISE_RANS_TOTAL], lanes[VISE_RANS_LANES];
+  VISE_TRY(take_table(slots, c, err));
+  for (int i = 0; i < VISE_RANS_LANES; i++) {
+    lanes[i] = vise_cursor_u32(c);
+    if (lanes[i] < VISE_RANS_LOWEST || lanes[i] > INT32_MAX) {
+      return vise_fail(err, VISE_EFORMAT, "has a lane of rANS out of range");
+    }
+  }
+  const uint8_t *end = vise_rans()->decode(out, n, lanes, c->at, c->end, slots);
+  if (end == NULL) {
+    return vise_fail(err, VISE_EFORMAT, "lacks words of rANS");
+  }
+  for (int i = 0; i < VISE_RANS_LANES; i++) {
+    if (lanes[i] != VISE_RANS_LOWEST) {
+      return vise_fail(err, VISE_EFORMAT, "has words of rANS that do not end as they began");
+    }
+  }
+  c->at = end;
+  return VISE_OK;
+}
+
+static vise_status decode_plane(uint8_t *out, size_t n, vise_cursor *c, vise_err *err) {
+  const uint8_t mode = vise_cursor_u8(c);
+  if (mode == PLANE_RANS) {
+    return decode_words(out, n, c, err);
+  }
+  const uint8_t *p = vise_cursor_take(c, mode == PLANE_AS_IS ? n : 1);
+  if (p == NULL || mode > PLANE_ONE_VALUE) {
+    return vise_fail(err, VISE_EFORMAT, "has a plane cut off or of no known form");
+  }
+  if (mode == PLANE_AS_IS) {
+    memcpy(out, p, n);
+  } else {
+    memset(out, *p, n);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_rans_decode_frame(uint8_t *out,
+                                   size_t bytes,
+                                   int n_planes,
+                                   const uint8_t *stored,
+                                   size_t stored_bytes,
+                                   vise_err *err) {
+  const size_t n = bytes / (size_t)n_planes;
+  vise_cursor c = {stored, stored + stored_bytes, false};
+  for (int i = 0; i < n_planes; i++) {
+    VISE_TRY(decode_plane(out + (size_t)i * n, n, &c, err));
+  }
+  if (c.at != c.end) {
+    return vise_fail(err, VISE_EFORMAT, "has %zu bytes after its planes", (size_t)(c.end - c.at));
+  }
+  return VISE_OK;
+}

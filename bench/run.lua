@@ -97,6 +97,12 @@ function M.time(f)
   return core.clock() - start, result
 end
 
+--- Wait until the rival's threads sleep: one of OpenBLAS looks for work for up to 2^26 cycles.
+function M.pause()
+  local awake = core.clock() + 0.03
+  while core.clock() < awake do end
+end
+
 --- The value below which a share `q` of `values` lies, between neighbours by a straight line.
 ---@param values number[] at least one
 ---@param q number in [0, 1]
@@ -126,10 +132,7 @@ function H.turn(f)
   repeat
     best = math.min(best, (M.time(f)))
   until core.clock() >= stop
-  local awake = core.clock() + 0.03
-  while core.clock() < awake do
-    -- a thread of OpenBLAS looks for work for up to 2^26 cycles before it sleeps
-  end
+  M.pause()
   return best
 end
 

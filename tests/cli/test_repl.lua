@@ -105,13 +105,14 @@ function TestRepl:test_the_reference_has_every_method_and_the_page_has_the_refer
   end
 end
 
-function TestRepl:test_the_session_of_the_page_is_what_comes_out()
+--- Type the session of a page and compare what comes out.
+local function assert_session(text, least)
   local subject = program.subject()
   if not subject.is_real then
     return
   end
   local typed, expected = {}, {}
-  for line in native.file.read("share/doc/repl.md"):gmatch("\n    ([^\n]*)") do
+  for line in text:gmatch("\n    ([^\n]*)") do
     local input = line:match("^> (.*)")
     if input then
       typed[#typed + 1] = input:gsub('save "', 'save "' .. program.folder() .. "/")
@@ -121,8 +122,16 @@ function TestRepl:test_the_session_of_the_page_is_what_comes_out()
   end
   local output = session(typed, subject.model):gsub(program.folder() .. "/", "")
 
-  lu.assertTrue(#typed > 15)
+  lu.assertTrue(#typed > least)
   lu.assertEquals(output, table.concat(expected, "\n") .. "\n")
+end
+
+function TestRepl:test_the_session_of_the_page_is_what_comes_out()
+  assert_session(native.file.read("share/doc/repl.md"), 15)
+end
+
+function TestRepl:test_the_session_of_the_readme_is_what_comes_out()
+  assert_session(native.file.read("README.md"):match("## At the REPL\n(.-)\n## "), 8)
 end
 
 local code = lu.LuaUnit.run()

@@ -92,6 +92,8 @@ w:kind()  "dense", "quant", ...
 w:shape()  { rows, columns }
 w:bytes()  exactly what is stored
 w:dense()  its values, a tensor [m, k] of f32
+w:values()  of a sparse weight: what it keeps, itself a weight
+w:with_values(values)  the same sparse places with other values
 w:tensor()  the stored tensor of a dense weight, nil of others
 w:rows(ids)  rows by an i32 tensor of indices from 0
 w:matmul(x)  x [t, k] times the transpose of w: [t, m]

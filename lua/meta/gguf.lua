@@ -17,6 +17,14 @@ local Writer = {}
 ---@return string? code "io", "format" or "unsupported"
 function gguf.open(path) end
 
+--- The weight of a tensor: dense, or of the number format that its type is called by.
+---@param type string "f32", "q4_k", ...
+---@param tensor vise.Tensor [m, k], or u8 [m, bytes of a row] in blocks
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code "format" or "unsupported"
+function gguf.weight(type, tensor) end
+
 --- Begin a file, which appears under its name when it is committed. Raises for keys and names that
 --- cannot be written.
 ---@param path string

@@ -12,7 +12,7 @@ local H = {}
 
 ---@class vise.Param a row of vise.check, frozen, with `kind` one of the constructors below
 
---- A model: a folder, a .vise file or a run directory.
+--- A model: a folder, a .vise or .gguf file or a run directory.
 ---@param spec? string|table default path, doc
 function M.model(spec)
   return H.new("model", spec, {})
@@ -127,7 +127,7 @@ end
 
 H.inputs = { model = true, text = true, data = true, file = true }
 H.words = {
-  model = "a model folder, a .vise file or a run directory",
+  model = "a model folder, a .vise or .gguf file or a run directory",
   text = "a text file",
   data = "a file or folder of data",
   file = "a file",

@@ -78,6 +78,19 @@ static int gguf_tensor(lua_State *L) {
   return vise_gguf_tensor(slot, f, e, &err) == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
+/* gguf.weight(type, tensor [m, k], or its blocks) -> weight | nil, message, code */
+static int gguf_weight(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  const vise_gguf_type *type = vise_gguf_type_find(name);
+  if (type == NULL) {
+    return luaL_error(L, "gguf: unknown type '%s'", name);
+  }
+  vise_tensor *t = bind_check_tensor(L, 2);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  return vise_gguf_weight(slot, type, t, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
 /* f:keys() -> {name, ...} in the file's order */
 static int gguf_keys(lua_State *L) {
   const vise_gguf *f = check_file(L, 1);
@@ -365,7 +378,8 @@ static int writer_abort(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"open", gguf_open}, {"create", gguf_create}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"open", gguf_open}, {"weight", gguf_weight}, {"create", gguf_create}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"names", gguf_names}, {"info", gguf_info},   {"tensor", gguf_tensor},

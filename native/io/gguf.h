@@ -19,6 +19,7 @@
 
 #include "core/status.h"
 #include "tensor/tensor.h"
+#include "weight/weight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -133,6 +134,16 @@ void vise_gguf_next(vise_gguf_value *out, const uint8_t **inout, vise_gguf_kind 
 vise_status vise_gguf_tensor(vise_tensor **out,
                              const vise_gguf *f,
                              const vise_gguf_entry *entry,
+                             vise_err *err) VISE_MUST_USE;
+
+/*
+ * The weight of a tensor of that type, [m, k] or its blocks; contiguous, retained: dense, or of the
+ * kind quant. Errors: VISE_ESHAPE; VISE_EDTYPE integers; VISE_EFORMAT blocks that cannot be, such as
+ * scales that are not finite; VISE_EUNSUPPORTED a type that is no number format here; VISE_ENOMEM.
+ */
+vise_status vise_gguf_weight(vise_weight **out,
+                             const vise_gguf_type *type,
+                             vise_tensor *t,
                              vise_err *err) VISE_MUST_USE;
 
 #endif

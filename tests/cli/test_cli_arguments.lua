@@ -33,7 +33,7 @@ function TestArguments:test_every_command_has_help_with_usage_and_options()
     lu.assertStrContains(output, "--help")
     n = n + 1
   end
-  lu.assertEquals(n, 13)
+  lu.assertEquals(n, 14)
 end
 
 function TestArguments:test_no_command_prints_the_list_and_fails()
@@ -93,7 +93,7 @@ function TestArguments:test_what_is_wrong_is_reported_before_what_is_missing()
     "recipes/first.lua: text: nowhere.txt: no such file")
   assert_refused({ "run", "recipes/first.lua", "model=nowhere" }, 1,
     "recipes/first.lua: model: nowhere: no such file or folder, expected a model folder, a .vise "
-      .. "file or a run directory")
+      .. "or .gguf file or a run directory")
   assert_refused({ "eval", subject.model, "--protocol", "nll" }, 2, "protocol 'nll': no window")
   assert_refused({ "eval", subject.model, "--protocl", "nll-64" }, 2, "unknown option '--protocl'")
   assert_refused({ "eval", subject.model }, 2, "missing option --text FILE")

@@ -52,7 +52,8 @@ function TestParam:test_wrong_declarations_are_refused_where_they_stand()
     { function() param.int({ 9, min = 1, max = 8 }) end,
       "param.int: the default is 9, expected an integer in [1, 8]" },
     { function() param.model(3) end,
-      "param.model: the default is 3, expected a model folder, a .vise file or a run directory" },
+      "param.model: the default is 3, expected a model folder, a .vise or .gguf file or a run "
+        .. "directory" },
     { function() param.enum({}) end,
       "param.enum: expected a table of choices, the first the default" },
     { function() param.text("/etc/passwd") end,

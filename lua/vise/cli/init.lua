@@ -77,7 +77,7 @@ end
 
 --- What other programs call our commands.
 H.meant = {
-  quantize = "compress", quantise = "compress", prune = "compress", convert = "compress",
+  quantize = "compress", quantise = "compress", prune = "compress", export = "convert",
   measure = "eval", evaluate = "eval", perplexity = "eval", ppl = "eval", test = "eval",
   info = "inspect", show = "inspect", list = "inspect", ls = "inspect",
   check = "verify", validate = "verify",

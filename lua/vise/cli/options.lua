@@ -12,7 +12,7 @@ local H = {}
 ---@type vise.Positional
 M.model = {
   name = "MODEL",
-  doc = "a model folder, a .vise file or a run directory",
+  doc = "a model folder, a .vise or .gguf file or a run directory",
   check = function(path)
     exit.check(input.find_model(path))
   end,

@@ -27,7 +27,8 @@ local H = {}
 ---@field fallbacks table[] {place, rule, reason}: where compress used a rule's `otherwise`
 local Model = {}
 
---- Open a Hugging Face folder, a `.vise` file, or a run directory (which holds model.vise).
+--- Open a Hugging Face folder, a `.vise` or `.gguf` file, or a run directory (which holds
+--- model.vise).
 --- Nothing is copied: weights stay in their mapped files until they are used.
 ---@param path string
 ---@return vise.Model|nil model

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Where the parts of a model come from: a Hugging Face folder or a `.vise` file.
+--- Where the parts of a model come from: a Hugging Face folder, a `.vise` file or a `.gguf` file.
 -- A source has {name, path, config, config_path, disk_bytes, tokenizer_file = {name, bytes()}?}
 -- and functions: bind(net) checks that the files have exactly what the network declares,
 -- weight(place) and tensor(name) give its parts, tokenizer() opens the tokenizer or gives nil.
@@ -17,7 +17,9 @@ local H = {}
 ---@return table source
 function M.open(path)
   local stat = must(native.file.stat(path))
-  if stat.kind ~= "folder" then
+  if stat.kind ~= "folder" and path:find("%.gguf$") then
+    return require("vise.model.gguf").open(path)
+  elseif stat.kind ~= "folder" then
     return require("vise.model.sealed").open(path)
   elseif H.is_file(path .. "/model.vise") then
     return require("vise.model.sealed").open(path .. "/model.vise")
@@ -27,10 +29,10 @@ function M.open(path)
   refusal.refuse(path .. ": the folder has neither config.json nor model.vise", "io")
 end
 
---- The last component of a path, without `.vise`.
+--- The last component of a path, without `.vise` or `.gguf`.
 function M.name_of(path)
   local real = native.file.realpath(path) or path
-  return (real:match("([^/]+)/*$") or real):gsub("%.vise$", "")
+  return ((real:match("([^/]+)/*$") or real):gsub("%.vise$", ""):gsub("%.gguf$", ""))
 end
 
 --- The tokenizer's file of a source, if it has one. SentencePiece's own file is what such a model

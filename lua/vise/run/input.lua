@@ -86,7 +86,7 @@ function M.hash(input)
   return H.hash_folder(input)
 end
 
-H.model_words = "a model folder, a .vise file or a run directory"
+H.model_words = "a model folder, a .vise or .gguf file or a run directory"
 
 --- The files of a model folder that vise reads.
 H.model_files = { "^config%.json$", "^tokenizer.*%.json$", "^tokenizer%.model$", "%.safetensors$",

@@ -45,7 +45,7 @@ H.sections = {
 }
 
 H.parameters = {
-  { name = "model", summary = "a model folder, a .vise file or a run directory" },
+  { name = "model", summary = "a model folder, a .vise or .gguf file or a run directory" },
   { name = "text", summary = "a text file in UTF-8" },
   { name = "data", summary = "a file or folder of data" },
   { name = "file", summary = "any one file" },

@@ -25,8 +25,8 @@ end
 
 function H.report(path, with_entropy)
   local m = exit.check(model.open(path))
-  local is_folder = native.file.stat(path).kind == "folder"
-  local sealed = is_folder and { rows = {} } or H.sealed(path, with_entropy)
+  local is_sealed = path:find("%.gguf$") == nil and native.file.stat(path).kind ~= "folder"
+  local sealed = is_sealed and H.sealed(path, with_entropy) or { rows = {} }
   local report = {
     name = m.name,
     path = path,

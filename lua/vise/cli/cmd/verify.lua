@@ -12,6 +12,10 @@ local H = {}
 
 function H.run(args)
   local path = args[1]
+  if path:find("%.gguf$") then
+    exit.failure(path .. ": is a GGUF file, which has no hashes, expected a .vise file or a run "
+      .. "directory")
+  end
   local is_folder = exit.check(native.file.stat(path)).kind == "folder"
   local report = exit.check(verify[is_folder and "directory" or "artifact"](path))
   if args.options.json then

@@ -14,10 +14,12 @@
 struct vise_frame_coder {
   ZSTD_CCtx *encoder; /* owned; each of the four is made when first needed */
   ZSTD_DCtx *decoder;
-  uint8_t *planes, *other; /* 1 MiB each: the content's planes, what zstd makes of them */
+  uint8_t *planes; /* 1 MiB */
+  uint8_t *other;  /* what zstd makes of them; with less room than its bound it is slower */
 };
 
-enum { SAMPLED = 1 << 18, SAMPLE_SHARE = 16 }; /* frames of so many bytes and more; of them */
+enum { OTHER_BYTES = ZSTD_COMPRESSBOUND(VISE_LEAF_BYTES) };
+enum { SAMPLED = 1 << 18, SAMPLE_SHARE = 32 }; /* frames of so many bytes and more; of them */
 
 static void *zstd_alloc(void *opaque, size_t bytes) {
   (void)opaque;
@@ -50,10 +52,10 @@ void vise_frame_coder_free(vise_frame_coder *c) {
   }
 }
 
-static vise_status need(uint8_t **buffer, vise_err *err) {
+static vise_status need(uint8_t **buffer, size_t bytes, vise_err *err) {
   void *memory = *buffer;
   if (memory == NULL) {
-    VISE_TRY(vise_mem_alloc(&memory, VISE_LEAF_BYTES, err));
+    VISE_TRY(vise_mem_alloc(&memory, bytes, err));
     *buffer = memory;
   }
   return VISE_OK;
@@ -66,10 +68,10 @@ static vise_status zstd_failed(size_t code, const char *doing, vise_err *err) {
   return vise_fail(err, VISE_EFORMAT, "cannot be %s by zstd: %s", doing, ZSTD_getErrorName(code));
 }
 
-/* `*out_bytes` becomes those in `out`, or stays if `out` has no room for fewer. */
-static vise_status zstd_encode(vise_frame_coder *c,
+/* `out` has room for zstd's bound. */
+static vise_status zstd_encode(size_t *bytes_out,
+                               vise_frame_coder *c,
                                uint8_t *out,
-                               size_t *out_bytes,
                                const uint8_t *source,
                                size_t bytes,
                                int level,
@@ -84,16 +86,11 @@ static vise_status zstd_encode(vise_frame_coder *c,
   if (ZSTD_isError(set)) {
     return zstd_failed(set, "set up", err);
   }
-  const size_t n = ZSTD_compress2(c->encoder, out, *out_bytes, source, bytes);
-  if (!ZSTD_isError(n)) {
-    *out_bytes = n;
-  } else if (ZSTD_getErrorCode(n) != ZSTD_error_dstSize_tooSmall) {
-    return zstd_failed(n, "encoded", err);
-  }
-  return VISE_OK;
+  *bytes_out = ZSTD_compress2(c->encoder, out, ZSTD_COMPRESSBOUND(bytes), source, bytes);
+  return ZSTD_isError(*bytes_out) ? zstd_failed(*bytes_out, "encoded", err) : VISE_OK;
 }
 
-/* Does zstd make a sixteenth of the planes, the middle of each, smaller than rANS made all? */
+/* Does zstd make a share of the planes, the middle of each, smaller than rANS made all? */
 static vise_status zstd_promises(bool *out,
                                  vise_frame_coder *c,
                                  const uint8_t *planes,
@@ -107,10 +104,9 @@ static vise_status zstd_promises(bool *out,
   for (int i = 0; i < n_planes; i++) {
     memcpy(c->other + (size_t)i * piece, planes + (size_t)i * n + n / 2, piece);
   }
-  const size_t most = (size_t)((uint64_t)rans_bytes * sampled / bytes);
-  size_t coded = most;
-  VISE_TRY(zstd_encode(c, c->other + sampled, &coded, c->other, sampled, level, err));
-  *out = coded < most;
+  size_t coded;
+  VISE_TRY(zstd_encode(&coded, c, c->other + sampled, c->other, sampled, level, err));
+  *out = (uint64_t)coded * bytes < (uint64_t)rans_bytes * sampled;
   return VISE_OK;
 }
 
@@ -124,14 +120,15 @@ static vise_status try_zstd(vise_frame_form *form,
                             int level,
                             vise_err *err) {
   bool is_promising = true;
-  VISE_TRY(need(&c->other, err));
+  VISE_TRY(need(&c->other, OTHER_BYTES, err));
   if (bytes >= SAMPLED) {
     VISE_TRY(zstd_promises(&is_promising, c, planes, bytes, n_planes, form->bytes, level, err));
   }
-  size_t coded = form->bytes;
-  if (is_promising) {
-    VISE_TRY(zstd_encode(c, c->other, &coded, planes, bytes, level, err));
+  if (!is_promising) {
+    return VISE_OK;
   }
+  size_t coded;
+  VISE_TRY(zstd_encode(&coded, c, c->other, planes, bytes, level, err));
   if (coded < form->bytes) {
     memcpy(out, c->other, coded);
     *form = (vise_frame_form){VISE_CODER_ZSTD, coded};
@@ -154,7 +151,7 @@ vise_status vise_frame_encode(vise_frame_form *form_out,
   const uint8_t *planes = content;
   const int n_planes = width == 0 ? 1 : width;
   if (width != 0) {
-    VISE_TRY(need(&c->planes, err));
+    VISE_TRY(need(&c->planes, VISE_LEAF_BYTES, err));
     vise_planes_split(c->planes, content, bytes, width);
     planes = c->planes;
   }
@@ -203,7 +200,7 @@ vise_status vise_frame_decode(vise_frame_coder *c,
   }
   uint8_t *planes = out;
   if (width != 0) {
-    VISE_TRY(need(&c->planes, err));
+    VISE_TRY(need(&c->planes, VISE_LEAF_BYTES, err));
     planes = c->planes;
   }
   if (form.coder == VISE_CODER_RANS) {

@@ -28,7 +28,7 @@ typedef struct vise_frame_form {
 /*
  * Code `bytes` (1 to 1 MiB) of `content` into `out`, which has room for `bytes`, by whichever makes
  * it smallest of the coders up to `options->coder`. zstd codes a large frame only if it does better
- * than rANS on a sixteenth of it.
+ * than rANS on a thirty-second of it.
  *
  * width   of the elements to split into planes, 0 for none
  *

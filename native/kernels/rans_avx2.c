@@ -10,38 +10,51 @@
 
 #include <immintrin.h>
 
-/* Of each set of lanes, in byte l: how many of them come before lane l. */
-#define BELOW(m, l) ((uint64_t)((m) >> (l)&1) * (0x0101010101010101u << (8 * (l)) << 8))
-#define ROW(m)                                                                                     \
-  BELOW(m, 0) + BELOW(m, 1) + BELOW(m, 2) + BELOW(m, 3) + BELOW(m, 4) + BELOW(m, 5) + BELOW(m, 6)
-#define ROWS4(m)  ROW(m), ROW((m) + 1), ROW((m) + 2), ROW((m) + 3)
-#define ROWS16(m) ROWS4(m), ROWS4((m) + 4), ROWS4((m) + 8), ROWS4((m) + 12)
-#define ROWS64(m) ROWS16(m), ROWS16((m) + 16), ROWS16((m) + 32), ROWS16((m) + 48)
-static const uint64_t below[256] = {ROWS64(0), ROWS64(64), ROWS64(128), ROWS64(192)};
+#define ROWS4(row, m)                                                                              \
+  {row(m)}, {row((m) + 1)}, {row((m) + 2)}, {                                                      \
+    row((m) + 3)                                                                                   \
+  }
+#define ROWS16(row, m) ROWS4(row, m), ROWS4(row, (m) + 4), ROWS4(row, (m) + 8), ROWS4(row, (m) + 12)
+#define ROWS64(row, m)                                                                             \
+  ROWS16(row, m), ROWS16(row, (m) + 16), ROWS16(row, (m) + 32), ROWS16(row, (m) + 48)
+#define ROWS(row) ROWS64(row, 0), ROWS64(row, 64), ROWS64(row, 128), ROWS64(row, 192)
 
-/* The lanes in `mask`, in order, as the last bytes of eight. */
-static inline uint64_t last_lanes(unsigned mask, unsigned count) {
-  const uint64_t bytes = _pdep_u64(mask, 0x0101010101010101u) * 0xff;
-  return _pext_u64(0x0706050403020100u, bytes) << ((64 - 8 * count) & 63);
-}
+/* Of each set of lanes, in byte l: how many of them come before lane l. */
+#define ONE_BELOW(m, l) ((uint64_t)((m) >> (l)&1) * (0x0101010101010101u << (8 * (l)) << 8))
+#define BELOW(m)                                                                                   \
+  ONE_BELOW(m, 0) + ONE_BELOW(m, 1) + ONE_BELOW(m, 2) + ONE_BELOW(m, 3) + ONE_BELOW(m, 4) +        \
+      ONE_BELOW(m, 5) + ONE_BELOW(m, 6)
+static const uint64_t below[256][1] = {ROWS(BELOW)};
+
+/* Of each set of lanes, where the bytes of their words come from when they are the last of eight
+   words: lane l goes to word 7 less the lanes of the set above it. */
+#define GOES_TO(m, l)  (7 - __builtin_popcount((m) >> ((l) + 1)))
+#define IS_IN(m, l, h) (((m) >> (l)&1) != 0 && GOES_TO(m, l) / 4 == (h))
+#define WORD(m, l, h)                                                                              \
+  (IS_IN(m, l, h) ? (0x0100u + 0x0202u * (l)) * 1ull << 16 * (GOES_TO(m, l) % 4) : 0)
+#define HALF(m, h)                                                                                 \
+  WORD(m, 0, h) | WORD(m, 1, h) | WORD(m, 2, h) | WORD(m, 3, h) | WORD(m, 4, h) | WORD(m, 5, h) |  \
+      WORD(m, 6, h) | WORD(m, 7, h)
+#define LAST(m) HALF(m, 0), HALF(m, 1)
+static const uint64_t last[256][2] = {ROWS(LAST)};
 
 static inline __m256i
 encode8(__m256i x, uint8_t **words, const uint8_t *data, const uint32_t *symbols) {
   const __m256i e = _mm256_setr_epi32(
       (int)symbols[data[0]], (int)symbols[data[1]], (int)symbols[data[2]], (int)symbols[data[3]],
       (int)symbols[data[4]], (int)symbols[data[5]], (int)symbols[data[6]], (int)symbols[data[7]]);
-  const __m256i low = _mm256_set1_epi32(0xffff), one = _mm256_set1_epi32(1);
+  const __m256i low = _mm256_set1_epi32(0xffff);
   const __m256i f = _mm256_and_si256(e, low), c = _mm256_srli_epi32(e, 16);
 
-  const __m256i is_full = _mm256_cmpgt_epi32(x, _mm256_sub_epi32(_mm256_slli_epi32(f, 19), one));
+  const __m256i less = _mm256_sub_epi32(f, _mm256_set1_epi32(1));
+  const __m256i is_full = _mm256_cmpgt_epi32(_mm256_srli_epi32(x, 19), less);
   const unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(is_full));
-  const unsigned count = (unsigned)__builtin_popcount(mask);
-  const __m256i order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)last_lanes(mask, count)));
-  const __m256i w = _mm256_permutevar8x32_epi32(_mm256_and_si256(x, low), order);
+  const __m256i w = _mm256_and_si256(x, low);
   const __m128i packed =
       _mm_packus_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
-  _mm_storeu_si128((__m128i *)(void *)(*words - 16), packed);
-  *words -= (size_t)2 * count;
+  const __m128i order = _mm_loadu_si128((const __m128i *)(const void *)last[mask]);
+  _mm_storeu_si128((__m128i *)(void *)(*words - 16), _mm_shuffle_epi8(packed, order));
+  *words -= (size_t)2 * (unsigned)__builtin_popcount(mask);
   x = _mm256_blendv_epi8(x, _mm256_srli_epi32(x, 16), is_full);
 
   /* Three roundings, of 2^-24 each at most, and a factor that outweighs them: the quotient, less
@@ -49,7 +62,7 @@ encode8(__m256i x, uint8_t **words, const uint8_t *data, const uint32_t *symbols
   const __m256 smaller = _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_set1_ps(1.0f - 0x1p-22f));
   __m256i q = _mm256_cvttps_epi32(_mm256_div_ps(smaller, _mm256_cvtepi32_ps(f)));
   __m256i r = _mm256_sub_epi32(x, _mm256_mullo_epi32(q, f));
-  const __m256i is_small = _mm256_cmpgt_epi32(r, _mm256_sub_epi32(f, one));
+  const __m256i is_small = _mm256_cmpgt_epi32(r, less);
   q = _mm256_sub_epi32(q, is_small);
   r = _mm256_sub_epi32(r, _mm256_and_si256(f, is_small));
   return _mm256_add_epi32(_mm256_slli_epi32(q, 12), _mm256_add_epi32(r, c));
@@ -107,7 +120,7 @@ decode8(__m256i *out, __m256i x, const uint8_t **words, const uint32_t *slots) {
   const __m256i next =
       _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)*words));
   const __m256i order =
-      _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)&below[mask]));
+      _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)below[mask]));
   const __m256i fed =
       _mm256_or_si256(_mm256_slli_epi32(x, 16), _mm256_permutevar8x32_epi32(next, order));
   *words += (size_t)2 * (unsigned)__builtin_popcount(mask);

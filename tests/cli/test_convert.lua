@@ -171,6 +171,75 @@ function TestConvert:test_bpe_there_and_back_gives_the_same_ids()
   end
 end
 
+function TestConvert:test_a_bpe_tokenizer_goes_with_its_model()
+  local text = native.file.read("../shared/golden/tokenizer/bpe_gpt2.json")
+  if text == nil then
+    lu.skip("no ../shared/golden")
+  end
+  local spec = native.json.decode(text)
+  for token, id in pairs(spec.model.vocab) do
+    spec.model.vocab[token] = id < 300 and id or nil -- ids are in the order of their merges
+  end
+  spec.model.merges = table.move(spec.model.merges, 1, 300 - 257, 1, native.json.array({}))
+  local folder = tiny("bpe", { arch = "qwen2" })
+  os.remove(folder .. "/tokenizer.model")
+  assert(native.file.replace(folder .. "/tokenizer.json", native.json.encode(spec)))
+  local file = convert(folder, "gguf", "bpe.gguf").path
+  local back = convert(file, "hf", "bpe-hf").path
+
+  local sample = native.file.read("share/text/sample.txt")
+  local expected = assert(model.open(folder)).tokenizer:encode(sample, true):table()
+  for _, path in ipairs({ file, back }) do
+    lu.assertEquals(assert(model.open(path)).tokenizer:encode(sample, true):table(), expected)
+  end
+end
+
+function TestConvert:test_rotary_scalings_are_kept_or_refused()
+  local folder = tiny("rope")
+  local config = native.json.decode(native.file.read(folder .. "/config.json"))
+  local function with(scaling)
+    config.rope_scaling = scaling
+    assert(native.file.replace(folder .. "/config.json", native.json.encode(config)))
+    return assert(model.open(folder))
+  end
+  for _, scaling in ipairs({
+    { rope_type = "linear", factor = 2.5 },
+    { rope_type = "yarn", factor = 4.0, original_max_position_embeddings = 64 },
+    { rope_type = "llama3", factor = 32.0, low_freq_factor = 1.0, high_freq_factor = 4.0,
+      original_max_position_embeddings = 8192 },
+  }) do
+    local expected = hidden(with(scaling))
+    local file = convert(folder, "gguf", scaling.rope_type .. ".gguf").path
+
+    local m = assert(model.open(file))
+    lu.assertEquals(m.config.rope_scaling, scaling)
+    lu.assertEquals(hidden(m), expected)
+  end
+  with({ rope_type = "dynamic", factor = 2.0 })
+  lu.assertStrContains(refusal({ "convert", folder, "--to", "gguf", "--out", path_of("no.gguf") }),
+    "rope_scaling.rope_type is 'dynamic', expected default, linear, llama3 or yarn")
+end
+
+function TestConvert:test_an_altered_header_is_refused_or_sound()
+  local data = native.file.read(convert(tiny("altered"), "gguf", "altered.gguf").path)
+  local path, seed = path_of("altered.gguf"), 7
+  local refused = 0
+  for _ = 1, 200 do
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff
+    local at = seed % 9000 + 1
+    assert(native.file.replace(path, data:sub(1, at - 1) .. string.char(seed >> 16 & 255)
+      .. data:sub(at + 1)))
+    local m, message = model.open(path) -- never an error of Lua
+    local ok, problem = pcall(function()
+      return m and m.tokenizer
+    end)
+    lu.assertTrue(ok or type(problem) == "table", tostring(problem))
+    lu.assertStrContains(message or path, path)
+    refused = refused + ((m and ok) and 0 or 1)
+  end
+  lu.assertTrue(refused > 50)
+end
+
 function TestConvert:test_the_public_reader_reads_what_is_written()
   local python = os.getenv("VISE_PYTHON")
   local has_gguf = python and os.execute(python .. " -c 'import gguf' 2>/dev/null")

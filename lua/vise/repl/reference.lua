@@ -95,8 +95,6 @@ w:dense()  its values, a tensor [m, k] of f32
 w:values()  of a sparse weight: what it keeps, itself a weight
 w:with_values(values)  the same sparse places with other values
 w:tensor()  the stored tensor of a dense weight, nil of others
-w:values()  of a sparse weight: what it holds, a weight [n, 256]; nil of others
-w:with_values(values)  the positions of a sparse weight with other values
 w:rows(ids)  rows by an i32 tensor of indices from 0
 w:matmul(x)  x [t, k] times the transpose of w: [t, m]
 w:matmul_t(x)  x [t, m] times w: [t, k]

@@ -14,7 +14,7 @@ local H = {}
 ---@return string
 function M.encode(get)
   local tokens, merges, types = get("tokens"), get("merges"), get("token_type") or {}
-  if type(tokens) ~= "table" or type(merges) ~= "table" then
+  if tokens == nil or merges == nil then
     refusal.refuse("tokenizer.ggml: tokens and merges are not two arrays")
   end
   local name = get("pre")

@@ -167,7 +167,7 @@ function H.llama3(file)
   local scaling = { rope_type = "llama3", factor = H.shortest(is[#is] or 0.0),
     low_freq_factor = 1.0, high_freq_factor = 4.0, original_max_position_embeddings = 8192 }
   local arch = file:value("general.architecture")
-  local theta = file:value(arch .. ".rope.freq_base") or 10000.0
+  local theta = tonumber((file:value(arch .. ".rope.freq_base"))) or 10000.0
   local expected = H.divisors(scaling, theta, 2 * #is)
   for i = 1, #is do
     if not (math.abs(is[i] - expected[i]) <= 1e-5 * expected[i]) then

@@ -12,8 +12,8 @@ local H = {}
 ---@return string
 function M.encode(get)
   local tokens, scores, types = get("tokens"), get("scores"), get("token_type")
-  local n = type(tokens) == "table" and #tokens or 0
-  if n == 0 or type(scores) ~= "table" or #scores ~= n or type(types) ~= "table" or #types ~= n then
+  local n = tokens and #tokens or 0
+  if n == 0 or scores == nil or #scores ~= n or types == nil or #types ~= n then
     refusal.refuse("tokenizer.ggml: tokens, scores and token_type are not three arrays of one "
       .. "length")
   end
@@ -112,7 +112,7 @@ end
 
 function H.write_integer(value)
   local list = {}
-  while value > 127 do
+  while value >> 7 ~= 0 do -- a negative number is a large one
     list[#list + 1] = string.char(value & 127 | 128)
     value = value >> 7
   end

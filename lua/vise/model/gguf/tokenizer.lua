@@ -22,7 +22,12 @@ function M.read(file, path)
     name = made.name,
     bytes = function()
       return refusal.protect(refusal.within, path, made.encode, function(key)
-        return (file:value("tokenizer.ggml." .. key))
+        local value, type = file:value("tokenizer.ggml." .. key)
+        local expected = H.arrays[key]
+        if expected and value ~= nil and type ~= expected then
+          refusal.refuse_format("tokenizer.ggml.%s is %s, expected %s", key, type, expected)
+        end
+        return value
       end)
     end,
   }
@@ -76,6 +81,8 @@ function H.fill(keys, vocabulary)
     refusal.refuse(message:format(#tokens, vocabulary), "unsupported")
   end
 end
+
+H.arrays = { tokens = "[string]", merges = "[string]", scores = "[f32]", token_type = "[i32]" }
 
 H.kinds = {
   llama = { name = "tokenizer.model", encode = sentencepiece.encode },

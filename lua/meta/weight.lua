@@ -133,4 +133,13 @@ function M.sparse(w, layout, n, m, rows, columns, dtype) end
 ---@return vise.Weight
 function M.rotated(w, left, right) end
 
+--- Rows of indices into tables; vise.weight.codebook has names for the arguments.
+---@param indices vise.Tensor [m, ceil(k / d)] of integers
+---@param table vise.Tensor [tables, 2^bits, d] f32, f16 or bf16
+---@param k integer columns
+---@param per "tensor"|"row"|"group"|"column"
+---@param group integer columns that share a table; 0 unless per is "group"
+---@return vise.Weight
+function M.codebook(indices, table, k, per, group) end
+
 return M

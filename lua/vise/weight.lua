@@ -67,6 +67,24 @@ function M.rotated(w, options)
   return native.weight.rotated(w, options.left, options.right)
 end
 
+---@class vise.CodebookOptions
+---@field k? integer columns of the weight; all that the indices reach if absent
+---@field per? "tensor"|"row"|"group"|"column" what has a table of its own; "tensor" if absent.
+--- "column": each place in a row, as in product quantization
+---@field group? integer columns that share a table, per "group"
+
+--- The weight whose row i is the vectors table[...][indices[i][1]], table[...][indices[i][2]], ...
+---@param indices vise.Tensor [m, ceil(k / d)] of integers, from 0
+---@param table vise.Tensor [tables, 2^bits, d] f32, f16 or bf16: 1 to 16 bits, vectors of d numbers
+---@param options? vise.CodebookOptions
+---@return vise.Weight
+function M.codebook(indices, table, options)
+  local o = options or {}
+  H.check_names("codebook", o, { "k", "per", "group" })
+  local k = o.k or (indices:shape()[2] or 0) * (table:shape()[3] or 0)
+  return native.weight.codebook(indices, table, k, o.per or "tensor", o.group or 0)
+end
+
 ---@class vise.SparseOptions
 ---@field layout "csr"|"bitmask"|"nm"|"block"
 ---@field n? integer nm: kept in each group

@@ -3,6 +3,7 @@
 #include "bind/bind.h"
 #include "core/param.h"
 #include "linalg/hadamard.h"
+#include "weight/codebook.h"
 #include "weight/compose.h"
 #include "weight/sparse.h"
 
@@ -154,6 +155,19 @@ static int weight_with_values(lua_State *L) {
   vise_err err;
   vise_weight **slot = bind_new_weight(L);
   return vise_weight_sparse_with(slot, w, values, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
+/* weight.codebook(indices [m, s], table [tables, 2^bits, d], k, per, group) -> weight */
+static int weight_codebook(lua_State *L) {
+  static const char *const pers[] = {"tensor", "row", "group", "column", NULL};
+  const vise_tensor *indices = bind_check_tensor(L, 1);
+  vise_tensor *table = bind_check_tensor(L, 2);
+  const lua_Integer k = luaL_checkinteger(L, 3), group = luaL_checkinteger(L, 5);
+  const vise_codebook_per per = (vise_codebook_per)luaL_checkoption(L, 4, NULL, pers);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  const vise_status st = vise_weight_codebook(slot, indices, table, k, per, group, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
 /* The order at `arg`: a number, or true for the greatest that vise_hadamard_block finds for n. */
@@ -481,13 +495,10 @@ static int weight_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"dense", weight_dense},
-    {"lowrank", weight_lowrank},
-    {"sum", weight_sum},
-    {"rotated", weight_rotated},
-    {"scaled", weight_scaled},
-    {"sparse", weight_sparse},
-    {NULL, NULL},
+    {"codebook", weight_codebook}, {"dense", weight_dense},
+    {"lowrank", weight_lowrank},   {"sum", weight_sum},
+    {"rotated", weight_rotated},   {"scaled", weight_scaled},
+    {"sparse", weight_sparse},     {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

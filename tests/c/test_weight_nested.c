@@ -161,6 +161,51 @@ static void sparse_refuses_what_it_cannot_keep(void **state) {
   vise_weight_release(w);
 }
 
+static void every_codebook_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{1, 1}, {0, 5}, {5, 0}, {3, 7}, {9, 300}};
+  static const int bits[] = {1, 2, 3, 4, 5, 6, 7, 8, 12};
+  for (int i = 0; i < 36; i++) {
+    const vise_codebook_per per = (vise_codebook_per)(i % 4);
+    const int64_t d = 1 + i / 4 % 3 * (1 + i % 5), group = per == VISE_CODEBOOK_GROUP ? 3 * d : 0;
+    const int64_t *shape = shapes[i % 5];
+    vise_weight *w = codebook_of(per, bits[i / 4], d, group, floats[1 + i % 3], shape[0], shape[1]);
+    keeps_everything(w);
+    vise_weight_release(w);
+  }
+}
+
+static void codebook_refuses_what_does_not_fit(void **state) {
+  (void)state;
+  vise_tensor *indices, *table, *odd;
+  vise_weight *w;
+  TRY_OK(vise_tensor_create(&indices, VISE_DTYPE_I32, 2, (const int64_t[]){1, 3}, &test_err));
+  TRY_OK(vise_tensor_create(&table, VISE_DTYPE_F32, 3, (const int64_t[]){1, 4, 2}, &test_err));
+  TRY_OK(vise_tensor_create(&odd, VISE_DTYPE_F32, 3, (const int64_t[]){1, 3, 2}, &test_err));
+  memset(vise_tensor_data(table), 0, 32);
+  memcpy(vise_tensor_data(indices), (const int32_t[]){3, 0, 4}, 12);
+
+  const vise_codebook_per per = VISE_CODEBOOK_TENSOR;
+  assert_int_equal(vise_weight_codebook(&w, indices, table, 5, per, 0, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg, "codebook: index 2 of row 0 (from 0) is 4, expected 0 to 3");
+  assert_int_equal(vise_weight_codebook(&w, indices, table, 4, per, 0, &test_err), VISE_ESHAPE);
+  assert_string_equal(test_err.msg,
+                      "codebook: indices are [1, 3], expected [m, 2] (vectors of 2 in "
+                      "4 columns)");
+  assert_int_equal(vise_weight_codebook(&w, indices, odd, 5, per, 0, &test_err), VISE_ESHAPE);
+  assert_int_equal(vise_weight_codebook(&w, indices, table, 5, per, 2, &test_err), VISE_EARG);
+  assert_string_equal(test_err.msg, "codebook: group is 2, expected 0 but for per = group");
+  assert_int_equal(vise_weight_codebook(&w, indices, table, 5, VISE_CODEBOOK_COLUMN, 0, &test_err),
+                   VISE_ESHAPE);
+  assert_string_equal(test_err.msg, "codebook: table is [1, 4, 2], expected 3 tables");
+  ((float *)vise_tensor_data(table))[7] = INFINITY;
+  assert_int_equal(vise_weight_codebook(&w, indices, table, 5, per, 0, &test_err), VISE_ENUMERIC);
+  assert_null(w);
+  vise_tensor_release(indices);
+  vise_tensor_release(table);
+  vise_tensor_release(odd);
+}
+
 /* Every byte of the positions changed in turn: loaded with other values, or refused; and all ones. */
 static void damaged_positions_never_reach_beyond_the_weight(void **state) {
   (void)state;
@@ -321,6 +366,8 @@ int main(void) {
       cmocka_unit_test(every_kind_answers_as_its_tree_says),
       cmocka_unit_test(every_format_answers_as_its_tree_says),
       cmocka_unit_test(every_rotation_answers_as_its_tree_says),
+      cmocka_unit_test(every_codebook_answers_as_its_tree_says),
+      cmocka_unit_test(codebook_refuses_what_does_not_fit),
       cmocka_unit_test(every_layout_of_sparse_answers_as_its_tree_says),
       cmocka_unit_test(sparse_keeps_the_numbers_it_was_made_from),
       cmocka_unit_test(sparse_refuses_what_it_cannot_keep),

@@ -277,11 +277,31 @@ function TestWeight:test_rotated_turns_either_side()
   lu.assertEquals(right:bytes(), w:bytes())
   local both <close> = weight.rotated(w, { left = true, right = true })
   lu.assertEquals(both:describe(), "rotated(f32, left 2, right 4)")
-  local back <close> = weight.rotated(both, { left = true, right = true }) -- symmetric: its own inverse
+  local back <close> = weight.rotated(both, { left = true, right = true })
   lu.assertTrue(back:error(w) < 1e-6)
   lu.assertErrorMsgContains("right is 3, expected 0 or an order that divides the 4 columns",
     weight.rotated, w, { right = 3 })
   lu.assertErrorMsgContains("has neither left nor right", weight.rotated, w, {})
+end
+
+function TestWeight:test_codebook_of_cases_worked_by_hand()
+  local indices <close> = native.tensor.from("u8", { 2, 2 }, { 3, 0, 1, 2 })
+  local scalars <close> = native.tensor.from("f16", { 1, 4, 1 }, { -1, 0, 0.5, 2 })
+  local w <close> = weight.codebook(indices, scalars)
+  lu.assertEquals(w:dense():table(), { 2, -1, 0, 0.5 })
+  lu.assertEquals(w:describe(), "codebook 4/tensor")
+  lu.assertEquals(w:bytes(), 2 * 1 + 4 * 2)
+  local pairs_of <close> = native.tensor.from("f32", { 2, 4, 2 },
+    { 1, 2, 3, 4, 5, 6, 7, 8, 10, 20, 30, 40, 50, 60, 70, 80 })
+  local rows <close> = weight.codebook(indices, pairs_of, { per = "row", k = 3 })
+  lu.assertEquals(rows:dense():table(), { 7, 8, 1, 30, 40, 50 })
+  local places <close> = weight.codebook(indices, pairs_of, { per = "column" })
+  lu.assertEquals(places:dense():table(), { 7, 8, 10, 20, 3, 4, 50, 60 })
+  lu.assertEquals(places:describe(), "codebook 4x2/column")
+  lu.assertErrorMsgContains("expected 4 tables", weight.codebook, indices, pairs_of,
+    { per = "group", group = 2 })
+  lu.assertErrorMsgContains("did you mean 'group'", weight.codebook, indices, pairs_of,
+    { grup = 2 })
 end
 
 function TestWeight:test_sum_takes_a_list_of_weights()

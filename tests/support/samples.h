@@ -5,6 +5,7 @@
 
 #include "format/format.h"
 #include "support/oracle.h"
+#include "weight/codebook.h"
 #include "weight/compose.h"
 #include "weight/quant.h"
 #include "weight/sparse.h"
@@ -146,6 +147,37 @@ sparse_sample(int64_t index, int64_t m, int64_t k, vise_dtype values, const vise
   return out;
 }
 
+static inline vise_weight *codebook_of(vise_codebook_per per,
+                                       int bits,
+                                       int64_t d,
+                                       int64_t group,
+                                       vise_dtype dtype,
+                                       int64_t m,
+                                       int64_t k) {
+  const int64_t n = (k + d - 1) / d, groups = group == 0 ? 0 : (k + group - 1) / group;
+  const int64_t tables = per == VISE_CODEBOOK_TENSOR  ? 1
+                         : per == VISE_CODEBOOK_ROW   ? m
+                         : per == VISE_CODEBOOK_GROUP ? m * groups
+                                                      : n;
+  const int64_t shape[] = {tables, (int64_t)1 << bits, d};
+  vise_tensor *indices, *table, *stored;
+  vise_weight *w;
+  TRY_OK(vise_tensor_create(&indices, VISE_DTYPE_U16, 2, (const int64_t[]){m, n}, &test_err));
+  TRY_OK(vise_tensor_create(&table, VISE_DTYPE_F32, 3, shape, &test_err));
+  for (int64_t i = 0; i < m * n; i++) {
+    ((uint16_t *)vise_tensor_data(indices))[i] = (uint16_t)(i * 40503 % ((int64_t)1 << bits));
+  }
+  for (int64_t i = 0; i < vise_tensor_count(table); i++) {
+    ((float *)vise_tensor_data(table))[i] = gaussian(i % 50, i);
+  }
+  TRY_OK(vise_tensor_convert(&stored, table, dtype, &test_err));
+  TRY_OK(vise_weight_codebook(&w, indices, stored, k, per, group, &test_err));
+  vise_tensor_release(indices);
+  vise_tensor_release(table);
+  vise_tensor_release(stored);
+  return w;
+}
+
 /* One weight of each kind; a new kind adds its line here. No part or attribute may be left out. */
 static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   if (strcmp(kind, "dense") == 0) {
@@ -162,6 +194,9 @@ static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   }
   if (strcmp(kind, "sparse") == 0) {
     return sparse_sample(0, m, k, VISE_DTYPE_BF16, NULL);
+  }
+  if (strcmp(kind, "codebook") == 0) {
+    return codebook_of(VISE_CODEBOOK_ROW, 3, 1, 0, VISE_DTYPE_F16, m, k);
   }
   if (strcmp(kind, "rotated") == 0) {
     return rotated_of(sample("quant", m, k), order_for(m), order_for(k));
@@ -191,6 +226,11 @@ static inline vise_weight *random_leaf(uint32_t *seed, int64_t m, int64_t k) {
     const vise_format *format = draw(seed, 2) == 0 ? NULL : vise_formats[draw(seed, n)];
     const int64_t index = draw(seed, 10);
     return sparse_sample(index, m, k, floats[1 + draw(seed, 3)], format);
+  }
+  if (draw(seed, 5) == 0) {
+    const vise_codebook_per per = (vise_codebook_per)draw(seed, VISE_CODEBOOK_PERS);
+    const int64_t d = 1 + draw(seed, 5), group = per == VISE_CODEBOOK_GROUP ? 7 * d : 0;
+    return codebook_of(per, 1 + (int)draw(seed, 9), d, group, floats[1 + draw(seed, 3)], m, k);
   }
   if (draw(seed, 4) != 0) {
     const int64_t index = draw(seed, 6);

@@ -168,6 +168,7 @@ vise_status vise_element_check(
 /* ---- search ---- */
 
 static void run_trials(const vise_element_patch *p,
+                       vise_scaled_trials_fn *run,
                        vise_scaled_trial *trials,
                        const float *scales,
                        int n,
@@ -176,7 +177,7 @@ static void run_trials(const vise_element_patch *p,
     trials[i] = (vise_scaled_trial){.scale = scales[i]};
   }
   for (int64_t i = 0; i < p->n_rows && !(p->n_rows > 1 && vise_cancelled()); i++) {
-    vise_scaled()->trials(trials, n, p->x + i * p->ld, p->v, p->n, e);
+    run(trials, n, p->x + i * p->ld, p->v, p->n, e);
   }
 }
 
@@ -186,7 +187,7 @@ void vise_element_errors(
     double *out, const vise_element_patch *p, const float *scales, int n, vise_element e) {
   vise_scaled_trial trials[TRIALS];
   assert(n <= TRIALS);
-  run_trials(p, trials, scales, n, e);
+  run_trials(p, vise_scaled()->errors, trials, scales, n, e);
   for (int i = 0; i < n; i++) {
     out[i] = (double)scales[i] * (double)scales[i] * trials[i].error;
   }
@@ -215,6 +216,8 @@ static bool is_usable(float scale) {
   return fabsf(scale) >= 0x1p-120f && fabsf(scale) <= 0x1p100f;
 }
 
+enum { REFITS = 3 };
+
 float vise_element_search(
     const vise_element_patch *p, float plain, const float *multiples, int n, vise_element e) {
   if (!is_usable(plain)) {
@@ -226,20 +229,20 @@ float vise_element_search(
   for (int i = 0; i < n; i++) {
     scales[i] = plain * multiples[i];
   }
-  run_trials(p, trials, scales, n, e);
+  run_trials(p, vise_scaled()->trials, trials, scales, n, e);
   vise_scaled_trial best = trials[0];
   for (int i = 1; i < n; i++) {
     best = fitted_error(&trials[i]) < fitted_error(&best) ? trials[i] : best;
   }
   float found = fitted_scale(&best);
-  for (bool is_better = true; is_better && is_usable(found);) {
+  for (int i = 0; i < REFITS && is_usable(found); i++) {
     vise_scaled_trial next;
-    run_trials(p, &next, &found, 1, e);
-    is_better = fitted_error(&next) < fitted_error(&best);
-    if (is_better) {
-      best = next;
-      found = fitted_scale(&best);
+    run_trials(p, vise_scaled()->trials, &next, &found, 1, e);
+    if (!(fitted_error(&next) < fitted_error(&best))) {
+      break;
     }
+    best = next;
+    found = fitted_scale(&best);
   }
   return is_usable(found) ? found : plain;
 }

@@ -91,7 +91,7 @@ typedef struct vise_scaled_trial {
   double error, slope, mass; /* added to, so that a group may be many rows */
 } vise_scaled_trial;
 
-/* v: [n] >= 0, or NULL: all ones. */
+/* v: [n] >= 0, or NULL: all ones. `errors` is `trials` without slope and mass. */
 typedef void vise_scaled_trials_fn(vise_scaled_trial *inout,
                                    int n_trials,
                                    const float *x,
@@ -110,7 +110,7 @@ typedef struct vise_scaled_kernels {
   vise_scaled_trits_fn *trits;
   vise_scaled_pack_trits_fn *pack_trits;
   vise_scaled_unpack_trits_fn *unpack_trits;
-  vise_scaled_trials_fn *trials;
+  vise_scaled_trials_fn *trials, *errors;
 } vise_scaled_kernels;
 
 /* The forms of `level`; those it lacks come from the level below. */

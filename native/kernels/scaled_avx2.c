@@ -13,6 +13,30 @@ INLINE __m256 look_up(__m256i codes, __m256 low, __m256 high) {
                           _mm256_permutevar8x32_ps(high, codes), is_high);
 }
 
+/*
+ * Halving: the code so far says which threshold is next, and a permutation looks it up; the last of
+ * the four has eight to choose from. A comparison is -1 where it holds.
+ */
+INLINE void nf4_code(ivec *out, const vec *t) {
+  const float *a = vise_nf4_limits;
+  const __m256 x = (__m256)*t;
+  const __m256 second = _mm256_setr_ps(a[3], a[11], 0, 0, 0, 0, 0, 0);
+  const __m256 third = _mm256_setr_ps(a[1], a[5], a[9], a[13], 0, 0, 0, 0);
+  const __m256 fourth = _mm256_setr_ps(a[0], a[2], a[4], a[6], a[8], a[10], a[12], a[14]);
+  ivec code = -(ivec)_mm256_cmp_ps(x, _mm256_set1_ps(a[7]), _CMP_GT_OQ);
+  __m256 limit = _mm256_permutevar8x32_ps(second, (__m256i)code);
+  code = code + code - (ivec)_mm256_cmp_ps(x, limit, _CMP_GT_OQ);
+  limit = _mm256_permutevar8x32_ps(third, (__m256i)code);
+  code = code + code - (ivec)_mm256_cmp_ps(x, limit, _CMP_GT_OQ);
+  limit = _mm256_permutevar8x32_ps(fourth, (__m256i)code);
+  *out = code + code - (ivec)_mm256_cmp_ps(x, limit, _CMP_GT_OQ);
+}
+
+INLINE void nf4_value(vec *out, const ivec *codes) {
+  const float *a = vise_nf4_table;
+  *out = (vec)look_up((__m256i)*codes, _mm256_loadu_ps(a), _mm256_loadu_ps(a + 8));
+}
+
 /* 16 codes at a time; groups that do not end with them are multiplied in a second pass. */
 static void table_avx2(float *out,
                        const uint8_t *packed,

@@ -6,6 +6,30 @@
 
 #include <immintrin.h>
 
+/* Halving: the code so far says which threshold is next, and a permutation looks it up. */
+INLINE __m512i with_next(__m512i code, __m512 x, __m512 limit) {
+  const __mmask16 is_above = _mm512_cmp_ps_mask(x, limit, _CMP_GT_OQ);
+  const __m512i twice = _mm512_add_epi32(code, code);
+  return _mm512_mask_add_epi32(twice, is_above, twice, _mm512_set1_epi32(1));
+}
+
+INLINE void nf4_code(ivec *out, const vec *t) {
+  const float *a = vise_nf4_limits;
+  const __m512 x = (__m512)*t;
+  const __m512 second = _mm512_setr_ps(a[3], a[11], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m512 third = _mm512_setr_ps(a[1], a[5], a[9], a[13], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m512 fourth =
+      _mm512_setr_ps(a[0], a[2], a[4], a[6], a[8], a[10], a[12], a[14], 0, 0, 0, 0, 0, 0, 0, 0);
+  __m512i code = with_next(_mm512_setzero_si512(), x, _mm512_set1_ps(a[7]));
+  code = with_next(code, x, _mm512_permutexvar_ps(code, second));
+  code = with_next(code, x, _mm512_permutexvar_ps(code, third));
+  *out = (ivec)with_next(code, x, _mm512_permutexvar_ps(code, fourth));
+}
+
+INLINE void nf4_value(vec *out, const ivec *codes) {
+  *out = (vec)_mm512_permutexvar_ps((__m512i)*codes, _mm512_loadu_ps(vise_nf4_table));
+}
+
 /* 16 codes at a time, which are the indices of one permutation. */
 static void table_avx512(float *out,
                          const uint8_t *packed,

@@ -32,6 +32,20 @@ INLINE int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+typedef float vec __attribute__((vector_size(4 * VECTOR)));
+typedef int32_t ivec __attribute__((vector_size(4 * VECTOR)));
+
+enum { PARTS = LANES / VECTOR };
+
+INLINE void load(vec *out, const float *x) {
+  memcpy(out, x, sizeof *out);
+}
+
+/* How many thresholds of NF4 are below each t, and the entries of the table; the including file
+   defines them after this one. */
+INLINE void nf4_code(ivec *out, const vec *t);
+INLINE void nf4_value(vec *out, const ivec *codes);
+
 /* ---- groups: each loop is compiled once more for the usual lengths ---- */
 
 #define FOR_USUAL_GROUPS(group, call)                                                              \
@@ -106,14 +120,25 @@ static void multiply(float *inout, int64_t n, int64_t phase, int64_t group, cons
 
 /* ---- NF4 ---- */
 
-INLINE void nf4_by(uint8_t *out, const float *x, int64_t n, float r) {
-  for (int64_t j = 0; j < n; j++) {
-    const float t = x[j] * r;
-    int32_t code = 0;
-    for (int i = 0; i < VISE_SCALED_TABLE - 1; i++) {
-      code += t > vise_nf4_limits[i];
+INLINE void nf4_by(uint8_t *restrict out, const float *restrict x, int64_t n, float r) {
+  int32_t wide[64];
+  for (int64_t j = 0; j < n; j += 64) {
+    const int64_t length = least(64, n - j);
+    for (int64_t l = 0; l < length; l += VECTOR) {
+      vec t = {0};
+      if (l + VECTOR <= length) {
+        load(&t, x + j + l);
+      } else {
+        memcpy(&t, x + j + l, (size_t)(length - l) * sizeof *x);
+      }
+      t *= r;
+      ivec codes;
+      nf4_code(&codes, &t);
+      memcpy(wide + l, &codes, sizeof codes);
     }
-    out[j] = (uint8_t)code;
+    for (int64_t l = 0; l < length; l++) {
+      out[j + l] = (uint8_t)wide[l];
+    }
   }
 }
 
@@ -221,15 +246,6 @@ unpack_trits(float *restrict out, const uint8_t *restrict packed, int64_t n, int
 
 /* ---- trials ---- */
 
-typedef float vec __attribute__((vector_size(4 * VECTOR)));
-typedef int32_t ivec __attribute__((vector_size(4 * VECTOR)));
-
-enum { PARTS = LANES / VECTOR };
-
-INLINE void load(vec *out, const float *x) {
-  memcpy(out, x, sizeof *out);
-}
-
 /* inout = a where the mask is set. */
 INLINE void put(ivec *inout, const ivec *mask, const ivec *a) {
   *inout = (*a & *mask) | (*inout & ~*mask);
@@ -249,17 +265,6 @@ INLINE void nearest_float(vec *out, const vec *t, int m, float smallest_normal, 
   *out = (vec)((ivec)rounded | (u ^ (u & 0x7fffffff)));
 }
 
-INLINE void nearest_nf4(vec *out, const vec *t) {
-  const ivec none = {0};
-  ivec value = none + (int32_t)bits_of(vise_nf4_table[0]);
-  for (int i = 0; i < VISE_SCALED_TABLE - 1; i++) {
-    const ivec is_above = *t > vise_nf4_limits[i];
-    const ivec entry = none + (int32_t)bits_of(vise_nf4_table[i + 1]);
-    put(&value, &is_above, &entry);
-  }
-  *out = (vec)value;
-}
-
 INLINE void nearest(vec *out, const vec *t, vise_element element) {
   switch (element) {
   case VISE_E4M3: nearest_float(out, t, 3, 0x1p-6f, 448.0f); break;
@@ -267,7 +272,11 @@ INLINE void nearest(vec *out, const vec *t, vise_element element) {
   case VISE_E2M3: nearest_float(out, t, 3, 1.0f, 7.5f); break;
   case VISE_E3M2: nearest_float(out, t, 2, 0x1p-2f, 28.0f); break;
   case VISE_E2M1: nearest_float(out, t, 1, 1.0f, 6.0f); break;
-  case VISE_NF4: nearest_nf4(out, t); break;
+  case VISE_NF4: {
+    ivec codes;
+    nf4_code(&codes, t);
+    nf4_value(out, &codes);
+  }
   }
 }
 
@@ -279,6 +288,7 @@ INLINE void add_lanes(sums *inout,
                       const float *x,
                       const float *v,
                       bool has_v,
+                      bool has_fit,
                       float scale,
                       float r,
                       vise_element element) {
@@ -296,8 +306,10 @@ INLINE void add_lanes(sums *inout,
       vq = weight * q;
     }
     inout->error[c] += ve * e;
-    inout->slope[c] += ve * q;
-    inout->mass[c] += vq * q;
+    if (has_fit) {
+      inout->slope[c] += ve * q;
+      inout->mass[c] += vq * q;
+    }
   }
 }
 
@@ -316,13 +328,14 @@ INLINE void run_trial(vise_scaled_trial *inout,
                       const float *x,
                       const float *v,
                       bool has_v,
+                      bool has_fit,
                       int64_t n,
                       vise_element element) {
   const float scale = inout->scale, r = 1.0f / scale;
   sums s = {0};
   int64_t j = 0;
   for (; j + LANES <= n; j += LANES) {
-    add_lanes(&s, x + j, v + j, has_v, scale, r, element);
+    add_lanes(&s, x + j, v + j, has_v, has_fit, scale, r, element);
   }
   if (j < n) { /* zeros have the element 0 and add nothing */
     float rest_x[LANES] = {0}, rest_v[LANES] = {0};
@@ -330,11 +343,13 @@ INLINE void run_trial(vise_scaled_trial *inout,
     if (has_v) {
       memcpy(rest_v, v + j, (size_t)(n - j) * sizeof *v);
     }
-    add_lanes(&s, rest_x, rest_v, has_v, scale, r, element);
+    add_lanes(&s, rest_x, rest_v, has_v, has_fit, scale, r, element);
   }
   inout->error += (double)tree(s.error);
-  inout->slope += (double)tree(s.slope);
-  inout->mass += (double)tree(s.mass);
+  if (has_fit) {
+    inout->slope += (double)tree(s.slope);
+    inout->mass += (double)tree(s.mass);
+  }
 }
 
 INLINE void trials_of(vise_scaled_trial *inout,
@@ -342,18 +357,29 @@ INLINE void trials_of(vise_scaled_trial *inout,
                       const float *x,
                       const float *v,
                       int64_t n,
-                      vise_element element) {
+                      vise_element element,
+                      bool has_fit) {
   for (int64_t j = 0; j < n; j += RUN) {
     const int64_t length = least(RUN, n - j);
     for (int i = 0; i < n_trials; i++) {
       if (v == NULL) {
-        run_trial(&inout[i], x + j, x + j, false, length, element);
+        run_trial(&inout[i], x + j, x + j, false, has_fit, length, element);
       } else {
-        run_trial(&inout[i], x + j, v + j, true, length, element);
+        run_trial(&inout[i], x + j, v + j, true, has_fit, length, element);
       }
     }
   }
 }
+
+#define FOR_ELEMENTS(element, call)                                                                \
+  switch (element) { /* one copy for each, with its constants folded in */                         \
+  case VISE_E4M3: call(VISE_E4M3); break;                                                          \
+  case VISE_E5M2: call(VISE_E5M2); break;                                                          \
+  case VISE_E2M3: call(VISE_E2M3); break;                                                          \
+  case VISE_E3M2: call(VISE_E3M2); break;                                                          \
+  case VISE_E2M1: call(VISE_E2M1); break;                                                          \
+  case VISE_NF4: call(VISE_NF4); break;                                                            \
+  }
 
 static void trials(vise_scaled_trial *inout,
                    int n_trials,
@@ -361,14 +387,20 @@ static void trials(vise_scaled_trial *inout,
                    const float *v,
                    int64_t n,
                    vise_element element) {
-  switch (element) { /* one copy for each, with its constants folded in */
-  case VISE_E4M3: trials_of(inout, n_trials, x, v, n, VISE_E4M3); break;
-  case VISE_E5M2: trials_of(inout, n_trials, x, v, n, VISE_E5M2); break;
-  case VISE_E2M3: trials_of(inout, n_trials, x, v, n, VISE_E2M3); break;
-  case VISE_E3M2: trials_of(inout, n_trials, x, v, n, VISE_E3M2); break;
-  case VISE_E2M1: trials_of(inout, n_trials, x, v, n, VISE_E2M1); break;
-  case VISE_NF4: trials_of(inout, n_trials, x, v, n, VISE_NF4); break;
-  }
+#define CALL(e) trials_of(inout, n_trials, x, v, n, e, true)
+  FOR_ELEMENTS(element, CALL)
+#undef CALL
+}
+
+static void errors(vise_scaled_trial *inout,
+                   int n_trials,
+                   const float *x,
+                   const float *v,
+                   int64_t n,
+                   vise_element element) {
+#define CALL(e) trials_of(inout, n_trials, x, v, n, e, false)
+  FOR_ELEMENTS(element, CALL)
+#undef CALL
 }
 
 static void fill_from_body(vise_scaled_kernels *out) {
@@ -384,5 +416,6 @@ static void fill_from_body(vise_scaled_kernels *out) {
       .pack_trits = pack_trits,
       .unpack_trits = unpack_trits,
       .trials = trials,
+      .errors = errors,
   };
 }

@@ -16,6 +16,20 @@ const float vise_nf4_limits[VISE_SCALED_TABLE - 1] = {
     0.292013764f,  0.389312536f,   0.501663446f,  0.64278692f,  0.861478448f,
 };
 
+INLINE void nf4_code(ivec *out, const vec *t) {
+  const ivec none = {0};
+  *out = none;
+  for (int i = 0; i < VISE_SCALED_TABLE - 1; i++) {
+    *out -= *t > vise_nf4_limits[i];
+  }
+}
+
+INLINE void nf4_value(vec *out, const ivec *codes) {
+  for (int l = 0; l < VECTOR; l++) {
+    (*out)[l] = vise_nf4_table[(*codes)[l]];
+  }
+}
+
 void vise_scaled_fill_ref(vise_scaled_kernels *table_out) {
   fill_from_body(table_out);
 }

@@ -5,6 +5,7 @@
 #include "support/gguf_bytes.h"
 #include "support/run_folder.h"
 #include "support/test.h"
+#include "weight/quant.h"
 
 #include <stdlib.h>
 
@@ -371,6 +372,34 @@ static void what_was_not_announced_is_not_written(void **state) {
   vise_tensor_release(t);
 }
 
+static void blocks_are_a_weight_whose_part_they_are(void **state) {
+  (void)state;
+  vise_tensor *t;
+  vise_weight *w = NULL;
+  vise_err err;
+  assert_int_equal(vise_tensor_create(&t, VISE_DTYPE_U8, 2, (int64_t[]){2, 34}, NULL), VISE_OK);
+  memset(vise_tensor_data(t), 0, 68);
+  const size_t live = vise_mem_live_blocks();
+  vise_status st = VISE_ENOMEM;
+  for (long n = 0; st != VISE_OK; n++) {
+    vise_mem_fail_after(n);
+    st = vise_gguf_weight(&w, vise_gguf_type_find("q8_0"), t, NULL);
+    vise_mem_fail_after(-1);
+    assert_true(st == VISE_OK || st == VISE_ENOMEM);
+    assert_true(st == VISE_OK || vise_mem_live_blocks() == live);
+  }
+
+  assert_int_equal(w->m, 2);
+  assert_int_equal(w->k, 32);
+  assert_ptr_equal(vise_weight_quant_part(w, "blocks"), t);
+  vise_weight_release(w);
+  assert_int_equal(vise_gguf_weight(&w, vise_gguf_type_find("q4_0"), t, &err), VISE_ESHAPE);
+  assert_int_equal(vise_gguf_weight(&w, vise_gguf_type_find("mxfp4"), t, &err), VISE_EUNSUPPORTED);
+  assert_string_equal(err.msg, "gguf: type mxfp4 is unsupported");
+  assert_null(w);
+  vise_tensor_release(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values_of_every_kind_are_read),
@@ -385,6 +414,7 @@ int main(void) {
       cmocka_unit_test(what_is_written_is_read_back),
       cmocka_unit_test(writing_survives_every_allocation_failure_and_leaves_nothing),
       cmocka_unit_test(what_was_not_announced_is_not_written),
+      cmocka_unit_test(blocks_are_a_weight_whose_part_they_are),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

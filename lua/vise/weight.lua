@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
--- Requiring this module gives every weight the methods `quantize`, `error` and `histogram`.
+-- Requiring this module gives every weight the methods `quantize`, `factor`, `error` and `histogram`.
 
 local check = require("vise.check")
 local native = require("vise.native")
@@ -142,6 +142,52 @@ function methods.quantize(self, options)
   return method.run(name, self, rest, extra)
 end
 
+---@class vise.FactorOptions
+---@field rank integer 1 to min(m, k)
+---@field importance? vise.Tensor [k] f32, 0 or more: what a column counts in the squared error
+---@field values? string|table how both factors are stored, as `values` of vise.SparseOptions
+
+--- The product of two factors of a rank that is nearest, up to a little: a truncated SVD by random
+-- projections, whose numbers are the same in every run. Each factor has the roots of the singular
+-- values. A column without importance is 0.
+---@param self vise.Weight
+---@param options vise.FactorOptions
+---@return vise.Weight|nil weight of the kind lowrank
+---@return string? message
+---@return string? code "cancelled"
+function methods.factor(self, options)
+  local o = options or {}
+  H.check_names("factor", o, { "rank", "importance", "values" })
+  local dtype, quantize = H.stored_values(o.values)
+  local shape = self:shape()
+  if math.type(o.rank) ~= "integer" or o.rank < 1 or o.rank > math.min(shape[1], shape[2]) then
+    check.fail("factor: rank is %s, expected an integer in [1, %d]", check.quote(o.rank),
+      math.min(shape[1], shape[2]))
+  end
+  local roots, inverses = H.roots("factor", o.importance, shape[2])
+  local values, message, code = H.scaled_values(self, { right = roots })
+  if values == nil then
+    return nil, message, code
+  end
+  local u, s, vt = native.linalg.randomized_svd(values, o.rank, { name = "factor" })
+  values:close()
+  if u == nil then
+    return nil, s, vt
+  end
+  local halves = H.roots("factor", s, o.rank)
+  s:close()
+  local factors = {}
+  for i, side in ipairs({ { u, { right = halves } }, { vt, { left = halves, right = inverses } } }) do
+    local whole <close> = side[1]
+    local dense <close> = M.dense(whole)
+    factors[i], message, code = H.stored(dense, side[2], dtype, quantize)
+    if factors[i] == nil then
+      return nil, message, code
+    end
+  end
+  return native.weight.lowrank(factors[1], factors[2])
+end
+
 --- How its numbers are spread: counts in bins of equal width, drawn as bars by tostring.
 ---@param self vise.Weight
 ---@param options? {bins?: integer} 16 if absent
@@ -170,10 +216,59 @@ function methods.error(self, original, importance)
   return squared == 0 and 0.0 or math.sqrt(squared / norm)
 end
 
+--- The square roots of n numbers as an f32 tensor, and the inverses of these, 0 of a 0; nil of nil.
+function H.roots(who, tensor, n)
+  if tensor == nil then
+    return nil
+  elseif tensor:shape()[1] ~= n or #tensor:shape() ~= 1 then
+    check.fail("%s: importance is [%s], expected [%d] (columns of w)", who,
+      table.concat(tensor:shape(), ", "), n)
+  end
+  local roots, inverses = tensor:table(), {}
+  for i, x in ipairs(roots) do
+    if not (x >= 0 and x < math.huge) then
+      check.fail("%s: importance of column %d is %s, expected 0 or more", who, i - 1,
+        check.plain(x))
+    end
+    roots[i] = math.sqrt(x)
+    inverses[i] = x == 0 and 0 or 1 / roots[i]
+  end
+  return native.tensor.from("f32", { n }, roots), native.tensor.from("f32", { n }, inverses)
+end
+
+--- The f32 values of `w` between the factors of its rows and columns, where there are some.
+function H.scaled_values(w, factors)
+  if next(factors) == nil then
+    return w:dense()
+  end
+  local scaled <close> = native.weight.scaled(w, factors)
+  return scaled:dense()
+end
+
+--- The same as a dense weight of that dtype, quantized if asked.
+function H.stored(w, factors, dtype, quantize)
+  local values, message, code = H.scaled_values(w, factors)
+  if values == nil then
+    return nil, message, code
+  end
+  local dense = M.dense(dtype == "f32" and values or values:convert(dtype))
+  if quantize == nil then
+    return dense
+  end
+  return dense:quantize(quantize)
+end
+
+--- What an option `values` asks for: the dtype of floats, and options of `quantize` or nil.
+function H.stored_values(values)
+  local bits = ({ int8 = 8, int4 = 4 })[values]
+  local quantize = type(values) == "table" and values or bits and { bits = bits } or nil
+  return quantize and "f32" or values or "f32", quantize
+end
+
 --- The options of `sparse` as native.weight.sparse wants them; raises for what does not belong.
 function H.sparse_options(options)
   H.check_names("sparse", options, { "layout", "n", "m", "block", "values" })
-  local layout, block, values = options.layout, options.block, options.values or "f32"
+  local layout, block = options.layout, options.block
   local known <const> = { "csr", "bitmask", "nm", "block" }
   if not H.contains(known, layout) then
     check.fail("sparse: layout is %s, expected one of: %s", check.quote(layout),
@@ -185,16 +280,15 @@ function H.sparse_options(options)
   if (layout == "block") ~= (type(block) == "table") then
     check.fail("sparse: layout '%s' and block = {rows, columns} do not go together", layout)
   end
-  local bits = ({ int8 = 8, int4 = 4 })[values]
-  local quantize = type(values) == "table" and values or bits and { bits = bits }
+  local dtype, quantize = H.stored_values(options.values)
   return {
     layout = layout,
     n = options.n or 1,
     m = options.m or 1,
     rows = block and block[1] or 1,
     columns = block and block[2] or 1,
-    dtype = quantize and "f32" or values,
-    quantize = quantize or nil,
+    dtype = dtype,
+    quantize = quantize,
   }
 end
 

@@ -138,7 +138,7 @@ INLINE void pack_iq4_xs(uint8_t *out, const scaled_super *u, const float *x, con
 
 static void
 encode_iq4_xs(uint8_t *out, const float *x, const float *v, int64_t n, vise_ggml_search search) {
-  static const scaled_kind q = {IQ4, {true, -127.0f, 113.0f}, 32.0f, {-12.0f, 3.0f, 9, 1}};
+  static const scaled_kind q = {IQ4, {true, -127.0f, 113.0f}, 32.0f, 1, {-12.0f, 3.0f, 9, 1}};
   const importance a = importance_of(v, n * SUPER, search);
   tile t;
   scaled_super u[2];

@@ -257,9 +257,7 @@ range_codes(range_super *u, const float *x, const lanes *l, int first, int n, fl
       }
       continue;
     }
-    for (int j = 0; j < n; j++) {
-      codes[j] = (uint8_t)(int)nearest_one(clamp_one((x[b * n + j] + m) / e, 0.0f, top));
-    }
+    write_codes(codes, x + b * n, n, m, e, 0.0f, top, 0.0f);
   }
 }
 

@@ -5,13 +5,14 @@
  *   value = (d sc) code     sc a signed integer of the block, d f16, code an integer or of a table
  *
  * Ours: the best scale of each block; d from the extreme one, which takes the far end of sc; then
- * for each block the sc (of three) of least error; then d refitted to all the codes.
+ * for each block the sc next to it of least error; then d refitted to all the codes.
  */
 
 typedef struct scaled_kind {
   int n;
   grid codes;
   float scale_half; /* sc is in -scale_half .. scale_half - 1 */
+  int reach;        /* how far from the best scale sc is tried */
   span ours;
 } scaled_kind;
 
@@ -44,7 +45,7 @@ choose_scale(scaled_totals *a, const tile *t, int p, lanes d, const scaled_kind 
   const lanes wanted = code_of(choose(d != none, t->scale[p] / d, none), bottom, top);
   lanes least = power_of(x, v, has_v, q->n);
   a->sc[p] = a->ee[p] = a->el[p] = a->ll[p] = none;
-  for (int k = -1; k <= 1; k++) {
+  for (int k = -q->reach; k <= q->reach; k++) {
     const lanes sc = greater(lesser(wanted + (float)k, top), bottom), e = sc * d;
     const flags is_something = e != none;
     const sums s = try_factor(x, v, has_v, q->n, &q->codes, choose(is_something, 1.0f / e, none));
@@ -86,8 +87,8 @@ INLINE float extreme_scale(const float *s, int n) {
   return extreme;
 }
 
-INLINE void our_scaled(
-    scaled_super *out, tile *t, int count, const scaled_kind *q, const span *a, bool has_v) {
+INLINE void
+our_scaled(scaled_super *out, tile *t, int count, const scaled_kind *q, const span *a, bool has_v) {
   const int n = q->n, n_blocks = SUPER / n;
   float scale[TILE], d[TILE] = {0};
   for (int p = 0; p < PARTS; p++) {
@@ -211,12 +212,15 @@ INLINE bool their_q6(scaled_super *out, tile *t, const float *x, bool has_v) {
 INLINE void integer_codes(scaled_super *u, const float *x, const lanes *l, float half) {
   for (int b = 0; b < TILE; b++) {
     const float e = u->d * (float)u->sc[b];
-    for (int j = 0; j < 16; j++) {
-      const float code = e != 0.0f   ? nearest_one(clamp_one(x[b * 16 + j] / e, -half, half - 1.0f))
-                         : l == NULL ? 0.0f
-                                     : lane_of(l + b / VECTOR * 16 + j, b % VECTOR);
-      u->codes[b * 16 + j] = (uint8_t)(int)(code + half);
+    uint8_t *codes = u->codes + b * 16;
+    if (e == 0.0f) {
+      for (int j = 0; j < 16; j++) {
+        const float code = l == NULL ? 0.0f : lane_of(l + b / VECTOR * 16 + j, b % VECTOR);
+        codes[j] = (uint8_t)(int)(code + half);
+      }
+      continue;
     }
+    write_codes(codes, x + b * 16, 16, 0.0f, e, -half, half - 1.0f, half);
   }
 }
 
@@ -268,7 +272,7 @@ static void pack_q6_k(uint8_t *out, const scaled_super *u) {
 
 static void
 encode_q3_k(uint8_t *out, const float *x, const float *v, int64_t n, vise_ggml_search search) {
-  static const scaled_kind q = {16, {false, -4.0f, 3.0f}, 32.0f, {-0.4f, 0.25f, 8, 2}};
+  static const scaled_kind q = {16, {false, -4.0f, 3.0f}, 32.0f, 1, {-0.4f, 0.25f, 8, 2}};
   const importance a = importance_of(v, n * SUPER, search);
   tile t;
   scaled_super u;
@@ -291,7 +295,7 @@ encode_q3_k(uint8_t *out, const float *x, const float *v, int64_t n, vise_ggml_s
 
 static void
 encode_q6_k(uint8_t *out, const float *x, const float *v, int64_t n, vise_ggml_search search) {
-  static const scaled_kind q = {16, {false, -32.0f, 31.0f}, 128.0f, {-0.9f, 0.3f, 7, 1}};
+  static const scaled_kind q = {16, {false, -32.0f, 31.0f}, 128.0f, 0, {-0.9f, 0.45f, 5, 1}};
   const importance a = importance_of(v, n * SUPER, search);
   tile t;
   scaled_super u;

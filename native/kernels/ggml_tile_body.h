@@ -41,11 +41,18 @@ INLINE void set_lane(lanes *out, int l, int j, int n, float value) {
 
 /* Lanes beyond n_blocks are zero; values no format can store are cut. */
 INLINE void lay_out_values(lanes *out, const float *x, int n, int n_blocks) {
+  float cut[TILE * WIDEST];
+  for (int j = 0; j < TILE * n; j += VECTOR) {
+    lanes t = all(0.0f);
+    if (j < n_blocks * n) {
+      memcpy(&t, x + j, sizeof t);
+    }
+    t = greater(lesser(t, all(LARGEST_VALUE)), all(-LARGEST_VALUE));
+    memcpy(cut + j, &t, sizeof t);
+  }
   for (int l = 0; l < TILE; l++) {
     for (int j = 0; j < n; j++) {
-      const bool is_there = l < n_blocks;
-      set_lane(out, l, j, n,
-               is_there ? clamp_one(x[l * n + j], -LARGEST_VALUE, LARGEST_VALUE) : 0.0f);
+      set_lane(out, l, j, n, cut[l * n + j]);
     }
   }
 }
@@ -109,4 +116,20 @@ INLINE lanes code_of(lanes t, lanes low, lanes high) {
 
 INLINE float reciprocal_of(float v) {
   return v != 0.0f && isfinite(1.0f / v) ? 1.0f / v : 0.0f;
+}
+
+/* Codes clip(RNE((x + m) / e)) + shift of n values, a multiple of VECTOR, at most WIDEST. */
+INLINE void write_codes(
+    uint8_t *out, const float *x, int n, float m, float e, float low, float high, float shift) {
+  int32_t codes[WIDEST];
+  for (int j = 0; j < n; j += VECTOR) {
+    lanes t;
+    memcpy(&t, x + j, sizeof t);
+    const flags code =
+        __builtin_convertvector(code_of((t + m) / e, all(low), all(high)) + shift, flags);
+    memcpy(codes + j, &code, sizeof code);
+  }
+  for (int j = 0; j < n; j++) {
+    out[j] = (uint8_t)codes[j];
+  }
 }

@@ -11,26 +11,29 @@ local M = {}
 ---@field version integer
 ---@field needs string[]
 ---@field is_exact boolean
----@field params vise.OptionRow[]
+---@field takes_format boolean
+---@field params vise.OptionRow[] its own; those of a format come after them
 
 ---@return vise.NativeMethod[]
 function M.list() end
 
 --- Raises what is wrong with these values for a weight [m, k].
 ---@param name string
+---@param format string|nil of a number format; nil for a method that takes none
 ---@param m integer
 ---@param k integer
 ---@param values number[] one per parameter; choices by index from 0
 ---@return true
-function M.check(name, m, k, values) end
+function M.check(name, format, m, k, values) end
 
 ---@param name string
+---@param format string|nil
 ---@param w vise.Weight
 ---@param values number[]
 ---@param importance? vise.Tensor [k] f32
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
-function M.run(name, w, values, importance) end
+function M.run(name, format, w, values, importance) end
 
 return M

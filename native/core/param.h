@@ -2,8 +2,8 @@
 /*
  * core/param.h -- typed, ranged options of methods and formats, described as data.
  *
- * From one row come: the check and its message, `--help` and `vise explain`. Lua resolves names and texts to numbers (vise.check), so C only
- * ever sees one double per row, in the order of the rows.
+ * From one row come: the check and its message, `--help` and `vise explain`. Lua resolves names and
+ * texts to numbers (vise.check), so C only ever sees one double per row, in the order of the rows.
  */
 #ifndef VISE_CORE_PARAM_H
 #define VISE_CORE_PARAM_H

@@ -53,8 +53,10 @@ struct vise_format {
   const char *source;  /* paper or document */
   int version;         /* raised when encode's result changes */
   const vise_param *params;
-  int n_layout;         /* the first so many say what is stored, the others how to encode */
-  double max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights; measured */
+  int n_layout; /* the first so many say what is stored, the others how to encode */
+  double
+      max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the contract
+                           test wants 0.9 to 1 times it */
 
   /* What `vise_param_check` cannot know: 7 bits, a block that does not divide k. */
   vise_status (*check)(const vise_format_spec *s, vise_err *err);

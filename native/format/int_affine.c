@@ -36,7 +36,7 @@
 
 static const char WIDTHS[] = "2 3 4 5 6 8"; /* one digit each: choice i is WIDTHS[2 * i] */
 
-const vise_param vise_int_params[] = {
+static const vise_param params[] = {
     {"bits", VISE_PARAM_CHOICE, 2, 0, 0, WIDTHS, "bits per code"},
     {"per", VISE_PARAM_CHOICE, VISE_PER_GROUP, 0, 0, "group row tensor", "what shares one scale"},
     {"group", VISE_PARAM_INT, 64, 1, 1 << 20, NULL,
@@ -498,7 +498,7 @@ const vise_format vise_format_int = {
     .summary = "affine integers of 2 to 8 bits, one scale per group, row or tensor",
     .source = "Nagel et al. 2021, arXiv:2106.08295, section 2",
     .version = 1,
-    .params = vise_int_params,
+    .params = params,
     .max_rel_error = 0.091, /* int4 g64 searched */
     .n_layout = VISE_INT_SEARCH,
     .check = int_check,

@@ -20,7 +20,7 @@
 
 #include "format/format.h"
 
-/* The parameters, in the order of vise_int_params. */
+/* The parameters, in the order of the rows in int_affine.c. */
 enum {
   VISE_INT_BITS,      /* choice: 2 3 4 5 6 8 */
   VISE_INT_PER,       /* choice: vise_int_per */
@@ -33,6 +33,5 @@ enum {
 typedef enum vise_int_per { VISE_PER_GROUP, VISE_PER_ROW, VISE_PER_TENSOR } vise_int_per;
 
 extern const vise_format vise_format_int;
-extern const vise_param vise_int_params[]; /* also the options of methods that write this format */
 
 #endif

@@ -2,32 +2,6 @@
 #include "kernels/convert.h"
 
 #include "kernels/convert_levels.h"
+#include "kernels/dispatch.h"
 
-#include <threads.h>
-
-static once_flag once = ONCE_FLAG_INIT;
-static vise_convert_kernels used;
-
-void vise_convert_init(vise_convert_kernels *table, vise_cpu_level level) {
-  (void)level;
-  vise_convert_fill_ref(table);
-#if defined(VISE_HAVE_AVX2)
-  if (level >= VISE_CPU_AVX2) {
-    vise_convert_fill_avx2(table);
-  }
-#endif
-#if defined(VISE_HAVE_AVX512)
-  if (level >= VISE_CPU_AVX512) {
-    vise_convert_fill_avx512(table);
-  }
-#endif
-}
-
-static void fill_used(void) {
-  vise_convert_init(&used, vise_cpu_used());
-}
-
-const vise_convert_kernels *vise_convert(void) {
-  call_once(&once, fill_used);
-  return &used;
-}
+VISE_DISPATCH(vise_convert_kernels, vise_convert_init, vise_convert_fill, vise_convert)

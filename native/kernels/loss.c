@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/loss.h"
 
+#include "kernels/dispatch.h"
 #include "kernels/loss_levels.h"
 
-#include <threads.h>
-
-static once_flag once = ONCE_FLAG_INIT;
-static vise_loss_kernels used;
-
-void vise_loss_init(vise_loss_kernels *table, vise_cpu_level level) {
-  (void)level;
-  vise_loss_fill_ref(table);
-#if defined(VISE_HAVE_AVX2)
-  if (level >= VISE_CPU_AVX2) {
-    vise_loss_fill_avx2(table);
-  }
-#endif
-#if defined(VISE_HAVE_AVX512)
-  if (level >= VISE_CPU_AVX512) {
-    vise_loss_fill_avx512(table);
-  }
-#endif
-}
-
-static void fill_used(void) {
-  vise_loss_init(&used, vise_cpu_used());
-}
-
-const vise_loss_kernels *vise_loss(void) {
-  call_once(&once, fill_used);
-  return &used;
-}
+VISE_DISPATCH(vise_loss_kernels, vise_loss_init, vise_loss_fill, vise_loss)

@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/nn.h"
 
+#include "kernels/dispatch.h"
 #include "kernels/nn_levels.h"
 
-#include <threads.h>
-
-static once_flag once = ONCE_FLAG_INIT;
-static vise_nn_kernels used;
-
-void vise_nn_init(vise_nn_kernels *table, vise_cpu_level level) {
-  (void)level;
-  vise_nn_fill_ref(table);
-#if defined(VISE_HAVE_AVX2)
-  if (level >= VISE_CPU_AVX2) {
-    vise_nn_fill_avx2(table);
-  }
-#endif
-#if defined(VISE_HAVE_AVX512)
-  if (level >= VISE_CPU_AVX512) {
-    vise_nn_fill_avx512(table);
-  }
-#endif
-}
-
-static void fill_used(void) {
-  vise_nn_init(&used, vise_cpu_used());
-}
-
-const vise_nn_kernels *vise_nn(void) {
-  call_once(&once, fill_used);
-  return &used;
-}
+VISE_DISPATCH(vise_nn_kernels, vise_nn_init, vise_nn_fill, vise_nn)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/qdot.h"
 
+#include "kernels/dispatch.h"
 #include "kernels/qdot_levels.h"
 
 #include <math.h>
-#include <threads.h>
 
 int64_t vise_qdot_prepared(const vise_qdot_layout *layout, int64_t k) {
   const int64_t block = (int64_t)layout->fields * VISE_QDOT_LANES;
@@ -53,29 +53,4 @@ bool vise_qdot_takes(int bits, int64_t group, int64_t k) {
                                                 lanes == 2 || lanes == 4 || lanes == 8));
 }
 
-static once_flag once = ONCE_FLAG_INIT;
-static vise_qdot_kernels used;
-
-void vise_qdot_init(vise_qdot_kernels *table, vise_cpu_level level) {
-  (void)level;
-  vise_qdot_fill_ref(table);
-#if defined(VISE_HAVE_AVX2)
-  if (level >= VISE_CPU_AVX2) {
-    vise_qdot_fill_avx2(table);
-  }
-#endif
-#if defined(VISE_HAVE_AVX512)
-  if (level >= VISE_CPU_AVX512) {
-    vise_qdot_fill_avx512(table);
-  }
-#endif
-}
-
-static void fill_used(void) {
-  vise_qdot_init(&used, vise_cpu_used());
-}
-
-const vise_qdot_kernels *vise_qdot(void) {
-  call_once(&once, fill_used);
-  return &used;
-}
+VISE_DISPATCH(vise_qdot_kernels, vise_qdot_init, vise_qdot_fill, vise_qdot)

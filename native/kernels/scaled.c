@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/scaled.h"
 
+#include "kernels/dispatch.h"
 #include "kernels/scaled_levels.h"
 
-#include <threads.h>
-
-static once_flag once = ONCE_FLAG_INIT;
-static vise_scaled_kernels used;
-
-void vise_scaled_init(vise_scaled_kernels *table, vise_cpu_level level) {
-  (void)level;
-  vise_scaled_fill_ref(table);
-#if defined(VISE_HAVE_AVX2)
-  if (level >= VISE_CPU_AVX2) {
-    vise_scaled_fill_avx2(table);
-  }
-#endif
-#if defined(VISE_HAVE_AVX512)
-  if (level >= VISE_CPU_AVX512) {
-    vise_scaled_fill_avx512(table);
-  }
-#endif
-}
-
-static void fill_used(void) {
-  vise_scaled_init(&used, vise_cpu_used());
-}
-
-const vise_scaled_kernels *vise_scaled(void) {
-  call_once(&once, fill_used);
-  return &used;
-}
+VISE_DISPATCH(vise_scaled_kernels, vise_scaled_init, vise_scaled_fill, vise_scaled)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "method/method.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define VISE_METHOD(name) extern const vise_method vise_method_##name;
@@ -36,10 +37,12 @@ void vise_method_params(vise_param out[VISE_PARAM_MAX + 1],
                         const vise_format *format) {
   int n = 0;
   for (const vise_param *p = method->params; p->name != NULL; p++) {
+    assert(n < VISE_PARAM_MAX);
     out[n++] = *p;
   }
   for (const vise_param *p = format == NULL ? NULL : format->params; p != NULL && p->name != NULL;
        p++) {
+    assert(n < VISE_PARAM_MAX);
     out[n++] = *p;
   }
   out[n] = (vise_param){0};

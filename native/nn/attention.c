@@ -7,7 +7,6 @@
  */
 #include "nn/attention.h"
 
-#include "core/arena.h"
 #include "core/checked.h"
 #include "core/mem.h"
 #include "core/parallel.h"

@@ -14,7 +14,7 @@
 static vise_format_spec
 int_spec(int bits_choice, vise_int_per per, int group, bool is_symmetric, bool is_searched) {
   vise_format_spec s = {.format = &vise_format_int};
-  vise_param_defaults(vise_int_params, s.values);
+  vise_param_defaults(s.format->params, s.values);
   s.values[VISE_INT_BITS] = bits_choice;
   s.values[VISE_INT_PER] = per;
   s.values[VISE_INT_GROUP] = group;

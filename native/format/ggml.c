@@ -7,6 +7,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/ggml.h"
+#include "kernels/qdot_ggml.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -128,6 +129,31 @@ static void ggml_decode(const vise_format_spec *s,
   }
 }
 
+static int64_t ggml_prepared(const vise_format_spec *s) {
+  return vise_qdot_ggml_prepared(type_of(s)->type, s->k);
+}
+
+static void ggml_prepare(const vise_format_spec *s, float *out, const float *x) {
+  vise_qdot_ggml_prepare(out, type_of(s)->type, x, s->k);
+}
+
+static void ggml_dot_rows(const vise_format_spec *s,
+                          const void *const *parts,
+                          int64_t row,
+                          int64_t n_rows,
+                          const float *prepared,
+                          float *y) {
+  const ggml_type *t = type_of(s);
+  vise_qdot_ggml_fn *dot = vise_qdot_ggml()->row[t->type];
+  const int64_t bytes = row_bytes(t, s->k);
+  const uint8_t *blocks = (const uint8_t *)parts[0] + row * bytes;
+  for (int64_t i = 0; i < n_rows; i++) {
+    y[i] = dot(blocks + i * bytes, s->k, prepared);
+  }
+}
+
+static const vise_format_dot ggml_dot = {ggml_prepared, ggml_prepare, ggml_dot_rows};
+
 static vise_status
 ggml_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const ggml_type *t = type_of(s);
@@ -167,6 +193,7 @@ static void ggml_describe(const vise_format_spec *s, char *out, size_t out_bytes
       .encode = ggml_encode,                                                                       \
       .scratch_bytes = ggml_scratch_bytes,                                                         \
       .decode = ggml_decode,                                                                       \
+      .dot = &ggml_dot,                                                                            \
       .check_parts = ggml_check_parts,                                                             \
       .describe = ggml_describe,                                                                   \
   }

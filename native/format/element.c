@@ -144,6 +144,36 @@ void vise_element_decode(const vise_format_spec *s,
   }
 }
 
+/* ---- one token ---- */
+
+int64_t vise_element_prepared(int64_t k, int64_t group) {
+  vise_qdot_layout layout;
+  if (!vise_qdot_takes(4, group, k)) {
+    return 0;
+  }
+  vise_qdot_pairs(&layout, false);
+  return vise_qdot_prepared(&layout, k);
+}
+
+void vise_element_prepare(float *out, const float *x, int64_t k, vise_element e) {
+  vise_qdot_layout layout;
+  vise_qdot_pairs(&layout, e == VISE_NF4);
+  vise_qdot_prepare(out, &layout, x, k);
+}
+
+vise_qdot_ints
+vise_element_qdot(const uint8_t *codes, int64_t row, int64_t k, int64_t group, vise_element e) {
+  const int64_t row_bytes = vise_element_row_bytes(e, k);
+  return (vise_qdot_ints){
+      .codes = codes + row * row_bytes,
+      .row_bytes = row_bytes,
+      .k = k,
+      .group = group,
+      .bits = 4,
+      .table = e == VISE_NF4 ? vise_nf4_table : table_of_e2m1(),
+  };
+}
+
 vise_status vise_element_check(
     const uint8_t *codes, int64_t m, int64_t k, vise_element e, const char *who, vise_err *err) {
   if (elements[e].bits < 8) {

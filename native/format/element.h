@@ -12,6 +12,7 @@
 #define VISE_FORMAT_ELEMENT_H
 
 #include "format/format.h"
+#include "kernels/qdot.h"
 #include "kernels/scaled.h"
 
 /* Bits of a code: 8; 6, in a little-endian stream; 4, the first of two codes in the low half of its
@@ -54,6 +55,15 @@ void vise_element_decode(const vise_format_spec *s,
                          int64_t group,
                          vise_element e,
                          vise_element_scales_fn *scales);
+
+/*
+ * vise_format.dot for VISE_E2M1 and VISE_NF4: `prepared` and `prepare` of rows of k values, and what
+ * kernels/qdot.h is to be told of rows from `row` on but for their scales.
+ */
+int64_t vise_element_prepared(int64_t k, int64_t group);
+void vise_element_prepare(float *out, const float *x, int64_t k, vise_element e);
+vise_qdot_ints
+vise_element_qdot(const uint8_t *codes, int64_t row, int64_t k, int64_t group, vise_element e);
 
 /* Refuses codes of m rows that are NaN or infinite. `who` begins the message. */
 vise_status vise_element_check(const uint8_t *codes,

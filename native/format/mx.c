@@ -187,6 +187,31 @@ static void mx_decode(const vise_format_spec *s,
                       powers_of);
 }
 
+/* ---- one token, MXFP4 ---- */
+
+static int64_t mxfp4_prepared(const vise_format_spec *s) {
+  return vise_element_prepared(s->k, BLOCK);
+}
+
+static void mxfp4_prepare(const vise_format_spec *s, float *out, const float *x) {
+  vise_element_prepare(out, x, s->k, VISE_E2M1);
+}
+
+static void mxfp4_dot_rows(const vise_format_spec *s,
+                           const void *const *parts,
+                           int64_t row,
+                           int64_t n_rows,
+                           const float *prepared,
+                           float *y) {
+  vise_qdot_ints w = vise_element_qdot(parts[0], row, s->k, BLOCK, VISE_E2M1);
+  w.row_groups = s->k / BLOCK;
+  w.scales = (const uint8_t *)parts[1] + row * w.row_groups;
+  w.has_powers = true;
+  vise_qdot()->ints(y, &w, n_rows, prepared);
+}
+
+static const vise_format_dot mxfp4_dot = {mxfp4_prepared, mxfp4_prepare, mxfp4_dot_rows};
+
 static vise_status
 mx_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -221,6 +246,7 @@ const vise_format vise_format_mxfp4 = {
     .params = mxfp4_params,
     .n_layout = 0,
     .max_rel_error = 0.113,
+    .dot = &mxfp4_dot,
     FUNCTIONS,
 };
 

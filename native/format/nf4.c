@@ -277,6 +277,33 @@ static void nf4_decode(const vise_format_spec *s,
                       scales_of);
 }
 
+/* ---- one token ---- */
+
+static int64_t nf4_prepared(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return a.is_double ? 0 : vise_element_prepared(s->k, a.group);
+}
+
+static void nf4_prepare(const vise_format_spec *s, float *out, const float *x) {
+  vise_element_prepare(out, x, s->k, VISE_NF4);
+}
+
+static void nf4_dot_rows(const vise_format_spec *s,
+                         const void *const *parts,
+                         int64_t row,
+                         int64_t n_rows,
+                         const float *prepared,
+                         float *y) {
+  const layout a = layout_of(s);
+  vise_qdot_ints w = vise_element_qdot(parts[0], row, s->k, a.group, VISE_NF4);
+  w.scales = (const char *)parts[1] + row * a.n_groups * vise_scale_bytes(a.type);
+  w.row_groups = a.n_groups;
+  w.type = a.type;
+  vise_qdot()->ints(y, &w, n_rows, prepared);
+}
+
+static const vise_format_dot nf4_dot = {nf4_prepared, nf4_prepare, nf4_dot_rows};
+
 static vise_status
 nf4_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -320,6 +347,7 @@ const vise_format vise_format_nf4 = {
     .encode = nf4_encode,
     .scratch_bytes = nf4_scratch_bytes,
     .decode = nf4_decode,
+    .dot = &nf4_dot,
     .check_parts = nf4_check_parts,
     .describe = nf4_describe,
 };

@@ -44,6 +44,18 @@ void vise_qdot_stream(vise_qdot_layout *out, int bits, bool is_symmetric) {
   }
 }
 
+void vise_qdot_pairs(vise_qdot_layout *out, bool is_high_first) {
+  enum { FIELDS = 8 };
+  out->fields = FIELDS;
+  out->bias = 0.0f;
+  for (int f = 0; f < FIELDS; f++) {
+    out->unit[f] = 1.0f;
+    for (int l = 0; l < VISE_QDOT_LANES; l++) {
+      out->column[f * VISE_QDOT_LANES + l] = (int16_t)(l * FIELDS + (is_high_first ? f ^ 1 : f));
+    }
+  }
+}
+
 bool vise_qdot_takes(int bits, int64_t group, int64_t k) {
   if (bits == 5) {
     return false;

@@ -11,7 +11,8 @@
  *   total = fma(scale, p, total), blocks in order, begun at +0
  *
  * so that rounding errors are of the size of the grid's range, whatever the values; lanes are added by
- * halves: l and l + 8, then + 4, + 2, + 1. A lane's codes share one scale.
+ * halves: l and l + 8, then + 4, + 2, + 1. A lane's codes share one scale. Codes of four bits may be
+ * looked up in a table: its entry takes the place of the code, and p is begun at +0.
  *
  * Exact: every level agrees with ref bit for bit. Any alignment.
  */
@@ -47,6 +48,9 @@ void vise_qdot_prepare(float *out, const vise_qdot_layout *layout, const float *
 /* The stream of codes of kernels/intq.h, of `bits` 2, 3, 4, 6 or 8. */
 void vise_qdot_stream(vise_qdot_layout *out, int bits, bool is_symmetric);
 
+/* Codes of four bits that are looked up, the first of a byte in its low or its high half. */
+void vise_qdot_pairs(vise_qdot_layout *out, bool is_high_first);
+
 typedef struct vise_qdot_ints {
   const uint8_t *codes; /* of the first row; rows are `row_bytes` apart */
   const void *scales;   /* of the first row; rows are `row_groups` apart, 0: one for all */
@@ -55,6 +59,8 @@ typedef struct vise_qdot_ints {
   int64_t k, group; /* `group`: F 1, F 2, F 4, F 8, a multiple of F 16, or at least k */
   int bits;
   vise_intq_scale type;
+  const float *table; /* [16]: what codes of 4 bits, without zeros, stand for; NULL: themselves */
+  bool has_powers;    /* scales are u8, 2^(scale - 127), whatever `type` is */
 } vise_qdot_ints;
 
 /* y[i] = sum over j of W[i, j] x[j], 0 <= i < n_rows. */

@@ -35,6 +35,24 @@ static inline words load_words(const uint8_t *p, int bits) {
   return bits % 3 == 0 ? load_threes(p) : _mm512_loadu_si512(p);
 }
 
+typedef __m512 entries;
+
+static inline entries load_entries(const float *table) {
+  return _mm512_loadu_ps(table);
+}
+
+/* An index of a permutation is its low four bits. */
+static inline floats table_dot(words v, const float *x, const entries *t, bool is_short) {
+  (void)is_short;
+  floats p = none16();
+#pragma GCC unroll 8
+  for (int f = 0; f < 8; f++) {
+    const __m512i codes = _mm512_srli_epi32(v, (unsigned)(4 * f));
+    p = fma16(_mm512_permutexvar_ps(codes, *t), load16(x + f * VISE_QDOT_LANES), p);
+  }
+  return p;
+}
+
 #include "kernels/qdot_body.h"
 
 void vise_qdot_fill_avx512(vise_qdot_kernels *table) {

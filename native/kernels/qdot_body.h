@@ -25,18 +25,31 @@ static groups groups_of(int64_t group, int64_t k, int fields) {
   return g;
 }
 
+/* 2^(e - 127); 2^-127 is subnormal. */
+static inline void powers_of(float *restrict out, const uint8_t *restrict e, int64_t n) {
+  uint32_t bits[VISE_QDOT_SEGMENT / 4 + 1];
+  for (int64_t g = 0; g < n; g++) {
+    bits[g] = e[g] == 0 ? 0x00400000u : (uint32_t)e[g] << 23;
+  }
+  memcpy(out, bits, (size_t)n * sizeof *out);
+}
+
+static inline void read_scales(float *out, const vise_qdot_ints *w, int64_t i, int64_t n) {
+  switch (w->type) {
+  case VISE_INTQ_F16: vise_convert()->f16_decode(out, (const uint16_t *)w->scales + i, n); break;
+  case VISE_INTQ_BF16: vise_convert()->bf16_decode(out, (const uint16_t *)w->scales + i, n); break;
+  case VISE_INTQ_F32: memcpy(out, (const float *)w->scales + i, (size_t)n * 4); break;
+  }
+}
+
 /* Scales and zeros of n groups of a row from `first` on. */
 static inline void
 fill_segment(segment *out, const vise_qdot_ints *w, int64_t row, int64_t first, int64_t n) {
   const int64_t i = row * w->row_groups + first;
-  switch (w->type) {
-  case VISE_INTQ_F16:
-    vise_convert()->f16_decode(out->scales, (const uint16_t *)w->scales + i, n);
-    break;
-  case VISE_INTQ_BF16:
-    vise_convert()->bf16_decode(out->scales, (const uint16_t *)w->scales + i, n);
-    break;
-  case VISE_INTQ_F32: memcpy(out->scales, (const float *)w->scales + i, (size_t)n * 4); break;
+  if (w->has_powers) {
+    powers_of(out->scales, (const uint8_t *)w->scales + i, n);
+  } else {
+    read_scales(out->scales, w, i, n);
   }
   for (int64_t g = 0; w->zeros != NULL && g < n; g++) {
     out->zeros[g] = -(float)w->zeros[i + g];
@@ -66,15 +79,22 @@ static words rest_of(const uint8_t *codes, const uint8_t *end, int bits) {
   return load_words(rest, bits);
 }
 
-/* One row. bits, fields and has_zeros are constants here. */
+/* What codes stand for. SHORT: in a table whose entries have no more than 16 bits. */
+typedef enum meaning { NUMBERS, NUMBERS_WITH_ZEROS, TABLE, SHORT_TABLE } meaning;
+
+/* One row. bits, fields and how are constants here. */
 static inline float row_dot(const vise_qdot_ints *w,
                             const groups *g,
                             int64_t row,
                             const float *x,
                             int bits,
                             int fields,
-                            bool has_zeros) {
+                            meaning how) {
   segment s;
+  entries t;
+  if (how == TABLE || how == SHORT_TABLE) {
+    t = load_entries(w->table);
+  }
   const int64_t block = (int64_t)fields * VISE_QDOT_LANES, k = w->k;
   const uint8_t *codes = w->codes + row * w->row_bytes, *end = codes + w->row_bytes;
   const order16 order = load_order(g);
@@ -88,8 +108,14 @@ static inline float row_dot(const vise_qdot_ints *w,
       __builtin_prefetch(codes + PREFETCH);
       const words v = k - j >= block ? load_words(codes, bits) : rest_of(codes, end, bits);
       const floats sums = load16(x + fields * VISE_QDOT_LANES);
-      const floats zero = has_zeros ? mul16(spread(s.zeros + group, g, order), sums) : sums;
-      const floats p = block_dot(v, x, bits, fields, zero);
+      floats p;
+      switch (how) {
+      case NUMBERS: p = block_dot(v, x, bits, fields, sums); break;
+      case NUMBERS_WITH_ZEROS:
+        p = block_dot(v, x, bits, fields, mul16(spread(s.zeros + group, g, order), sums));
+        break;
+      default: p = table_dot(v, x, &t, how == SHORT_TABLE);
+      }
       total = fma16(spread(s.scales + group, g, order), p, total);
       x += (fields + 1) * VISE_QDOT_LANES;
       left -= block;
@@ -104,12 +130,30 @@ static inline void
 rows_dot(float *y, const vise_qdot_ints *w, int64_t n_rows, const float *x, int bits, int fields) {
   const groups g = groups_of(w->group, w->k, fields);
   for (int64_t i = 0; i < n_rows; i++) {
-    y[i] = w->zeros == NULL ? row_dot(w, &g, i, x, bits, fields, false)
-                            : row_dot(w, &g, i, x, bits, fields, true);
+    y[i] = w->zeros == NULL ? row_dot(w, &g, i, x, bits, fields, NUMBERS)
+                            : row_dot(w, &g, i, x, bits, fields, NUMBERS_WITH_ZEROS);
+  }
+}
+
+static void looked_up(float *y, const vise_qdot_ints *w, int64_t n_rows, const float *x) {
+  enum { BITS = 4, FIELDS = 8, N_ENTRIES = 16 };
+  const groups g = groups_of(w->group, w->k, FIELDS);
+  uint32_t table[N_ENTRIES], any = 0;
+  memcpy(table, w->table, sizeof table);
+  for (int c = 0; c < N_ENTRIES; c++) {
+    any |= table[c];
+  }
+  for (int64_t i = 0; i < n_rows; i++) {
+    y[i] = (any & 0xffffu) == 0 ? row_dot(w, &g, i, x, BITS, FIELDS, SHORT_TABLE)
+                                : row_dot(w, &g, i, x, BITS, FIELDS, TABLE);
   }
 }
 
 static void ints(float *y, const vise_qdot_ints *w, int64_t n_rows, const float *prepared) {
+  if (w->table != NULL) {
+    looked_up(y, w, n_rows, prepared);
+    return;
+  }
   switch (w->bits) { /* one copy for each width, with its constants folded in */
   case 2: rows_dot(y, w, n_rows, prepared, 2, 16); break;
   case 3: rows_dot(y, w, n_rows, prepared, 3, 8); break;

@@ -33,6 +33,27 @@ static inline words load_words(const uint8_t *p, int bits) {
   return r;
 }
 
+typedef struct entries {
+  const float *values;
+} entries;
+
+static entries load_entries(const float *table) {
+  return (entries){table};
+}
+
+static floats table_dot(words v, const float *x, const entries *t, bool is_short) {
+  (void)is_short;
+  floats p = none16();
+  for (int f = 0; f < 8; f++, x += N) {
+    floats values;
+    for (int l = 0; l < N; l++) {
+      values.v[l] = t->values[v.v[l] >> 4 * f & 15u];
+    }
+    p = fma16(values, load16(x), p);
+  }
+  return p;
+}
+
 #include "kernels/qdot_body.h"
 
 void vise_qdot_fill_ref(vise_qdot_kernels *table) {

@@ -155,17 +155,27 @@ static float row_q6_k(const uint8_t *p, int64_t k, const float *x) {
   return sum16(total);
 }
 
+/* The eight integer scales of IQ4_XS: nibbles and pairs of bits, each moved to a byte, minus 32. */
+static inline void iq4_xs_steps(int8_t *out, const uint8_t *p) {
+  uint64_t low = (uint64_t)p[4] | (uint64_t)p[5] << 8 | (uint64_t)p[6] << 32 | (uint64_t)p[7] << 40;
+  uint64_t high = p[2] | (uint64_t)p[3] << 32;
+  low = (low | low << 8) & 0x00ff00ff00ff00ffu;
+  low = (low | low << 4) & 0x0f0f0f0f0f0f0f0fu;
+  high = (high | high << 12) & 0x000f000f000f000fu;
+  high = (high | high << 6) & 0x0303030303030303u;
+  const uint64_t tops = 0x8080808080808080u, codes = low | high << 4;
+  const uint64_t steps = ((codes | tops) - 0x2020202020202020u) ^ tops;
+  memcpy(out, &steps, sizeof steps);
+}
+
 static float row_iq4_xs(const uint8_t *p, int64_t k, const float *x) {
   floats total = none16();
   for (int64_t j = 0; j < k; j += 256, p += 136) {
     fetch_ahead(p, 136);
     const float d = half_at(p), scales[2] = {d, d};
-    const int high_bits = p[2] | p[3] << 8;
-    int8_t steps[16] = {0};
     float e[16];
-    for (int b = 0; b < 8; b++) {
-      steps[b] = (int8_t)(((p[4 + b / 2] >> b % 2 * 4 & 15) | (high_bits >> 2 * b & 3) << 4) - 32);
-    }
+    int8_t steps[16] = {0};
+    iq4_xs_steps(steps, p);
     store16(e, mul16(by_eight(scales, 1), floats_of_bytes(steps)));
     for (int c = 0; c < 2; c++, x += 2 * QUAD) {
       const words v = load_words(p + 8 + 64 * c), high = masked(shifted_down(v, 4), LOW);

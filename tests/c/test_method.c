@@ -265,9 +265,9 @@ static void importance_is_used_or_refused(void **state) {
 
 /* ---- the same bytes everywhere ---- */
 
-enum { DIGEST_M = 200, DIGEST_K = 516 }; /* two chunks of work */
+enum { DIGEST_M = 200, DIGEST_K = 516, DIGEST_WIDEST = 768 }; /* two chunks; in whole blocks */
 
-static float drawn[DIGEST_M][DIGEST_K]; /* once: drawing takes longer than encoding */
+static float drawn[DIGEST_M][DIGEST_WIDEST]; /* once: drawing takes longer than encoding */
 
 static float drawn_before(int64_t i, int64_t j) {
   return drawn[i][j];
@@ -275,8 +275,9 @@ static float drawn_before(int64_t i, int64_t j) {
 
 static uint64_t digest_of_all(void) {
   uint64_t hash = 0xcbf29ce484222325u;
-  for (int64_t i = 0; i < DIGEST_M * DIGEST_K; i++) {
-    drawn[i / DIGEST_K][i % DIGEST_K] = gaussian(i / DIGEST_K, i % DIGEST_K);
+  assert_true(whole_blocks(DIGEST_K) <= DIGEST_WIDEST);
+  for (int64_t i = 0; i < DIGEST_M * DIGEST_WIDEST; i++) {
+    drawn[i / DIGEST_WIDEST][i % DIGEST_WIDEST] = gaussian(i / DIGEST_WIDEST, i % DIGEST_WIDEST);
   }
   fill_importance();
   for (int i = 0; i < n_variants; i++) {

@@ -90,8 +90,6 @@ static vise_status multiply_stored(const product *p, int64_t n_prepared, vise_er
 
 /* ---- any number ---- */
 
-/* ---- any number ---- */
-
 static void decode_tile(const void *source,
                         int64_t row,
                         int64_t n_rows,

@@ -2,8 +2,8 @@
 /*
  * Sparse weights times many tokens. X is packed as [tile of 64 tokens][column][64]. A chunk of work
  * is a few units of rows: for each BLOCK columns their values and columns are listed once, then
- * every tile meets every row with the list (kernels/spmm.h), while that piece of X, 256 KiB, stays
- * in the second cache. Rows of a row of blocks share one list, and go by four.
+ * every tile meets every row with the list (kernels/spmm.h), while that piece of X, 128 KiB, stays
+ * in the second cache. Chunks are large, so that it is brought there few times. Rows of a row of blocks share one list, and go by four.
  */
 #include "core/arena.h"
 #include "core/mem.h"
@@ -16,8 +16,8 @@
 
 enum {
   TILE = VISE_SPMM_TOKENS,
-  BLOCK = 1024,      /* columns listed at once */
-  CHUNK_ROWS = 128,  /* of W, or one unit if that has more */
+  BLOCK = 512,       /* columns listed at once */
+  CHUNK_ROWS = 512,  /* of W, at most and if W has eight times as many; at least one unit */
   SLAB_TOKENS = 512, /* packed at once */
   PIECE = 256        /* columns packed by one chunk */
 };
@@ -59,7 +59,8 @@ static void pack_pieces(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
-/* List columns [col, col + n_cols) of rows row .. row + n_rows - 1, which begin a unit. */
+/* List columns [col, col + n_cols) of rows row .. row + n_rows - 1, which begin a unit. Values that
+   lie in W as they are are copied too: every tile reads them, row after row. */
 static void
 list_rows(const product *p, lists *l, int64_t row, int64_t n_rows, int64_t col, int64_t n_cols) {
   uint32_t *columns = l->column_store;
@@ -71,20 +72,21 @@ list_rows(const product *p, lists *l, int64_t row, int64_t n_rows, int64_t col, 
     const bool is_shared = i % p->s->rows != 0;
     l->n[i] = n;
     l->columns[i] = is_shared ? l->columns[i - 1] : own;
-    l->values[i] = vise_sparse_values(p->s, first, n, values);
+    const float *stored = vise_sparse_values(p->s, first, n, values);
+    if (stored != values) {
+      memcpy(values, stored, (size_t)n * sizeof(float));
+    }
+    l->values[i] = values;
     columns += is_shared ? 0 : n;
     values += n;
   }
+  memset(columns, 0, VISE_SPMM_AHEAD * sizeof *columns);
 }
 
-/* Whether rows i .. i + 3 of the list are four rows of one unit, their values equally far apart. */
-static bool are_alike(const product *p, const lists *l, int64_t i, int64_t n_rows) {
+/* Whether rows i .. i + 3 of the list are four rows of one unit, and so share their columns. */
+static bool are_alike(const product *p, int64_t i, int64_t n_rows) {
   const int64_t r = p->s->rows;
-  if (i + VISE_SPMM_ROWS > n_rows || i / r != (i + VISE_SPMM_ROWS - 1) / r) {
-    return false;
-  }
-  const float *const *v = l->values + i;
-  return v[1] - v[0] == v[2] - v[1] && v[2] - v[1] == v[3] - v[2];
+  return i + VISE_SPMM_ROWS <= n_rows && i / r == (i + VISE_SPMM_ROWS - 1) / r;
 }
 
 static void add_lists(const product *p, float *sums, const lists *l, int64_t n_rows, int64_t col) {
@@ -93,9 +95,8 @@ static void add_lists(const product *p, float *sums, const lists *l, int64_t n_r
     const float *x = p->packed + (q * p->s->base.k + col) * TILE;
     float *out = sums + q * n_rows * TILE;
     for (int64_t i = 0; i < n_rows;) {
-      if (are_alike(p, l, i, n_rows)) {
-        kernels->rows(out + i * TILE, l->values[i], l->values[i + 1] - l->values[i], l->columns[i],
-                      l->n[i], x);
+      if (are_alike(p, i, n_rows)) {
+        kernels->rows(out + i * TILE, l->values[i], l->n[i], l->columns[i], l->n[i], x);
         i += VISE_SPMM_ROWS;
       } else {
         kernels->row(out + i * TILE, l->values[i], l->columns[i], l->n[i], x);
@@ -154,13 +155,15 @@ vise_status vise_sparse_multiply(
   if (t == 0 || s->base.m == 0) {
     return VISE_OK;
   }
-  const int64_t units = CHUNK_ROWS / s->rows, block = s->base.k < BLOCK ? s->base.k : BLOCK;
+  const int64_t share = vise_ceil_div(s->base.m, 8);
+  const int64_t units = (share < CHUNK_ROWS ? share : CHUNK_ROWS) / s->rows;
+  const int64_t block = s->base.k < BLOCK ? s->base.k : BLOCK;
   product p = {.s = s, .x = x, .y = y, .ldx = ldx, .ldy = ldy};
   p.chunk_rows = (units < 1 ? 1 : units) * s->rows;
   p.n_pieces = vise_ceil_div(s->base.k, PIECE);
   const int64_t slab = t < SLAB_TOKENS ? vise_ceil_div(t, TILE) * TILE : SLAB_TOKENS;
   p.sums_bytes = vise_arena_need((size_t)(slab * p.chunk_rows) * sizeof(float));
-  p.lists_bytes = vise_arena_need((size_t)(block * p.chunk_rows) * sizeof(float));
+  p.lists_bytes = vise_arena_need((size_t)(block * p.chunk_rows + VISE_SPMM_AHEAD) * sizeof(float));
   p.scratch_bytes = vise_arena_need(p.sums_bytes + 2 * p.lists_bytes +
                                     (size_t)p.chunk_rows * (2 * sizeof(void *) + sizeof(int64_t)));
   void *packed, *scratch;

@@ -7,7 +7,7 @@ local file = {}
 ---@class vise.FileInfo
 ---@field kind "file"|"folder"|"other" links followed
 ---@field bytes integer
----@field mtime_ns integer last change, nanoseconds since 1970
+---@field changed_ns integer last change of content or attributes, nanoseconds since 1970
 ---@field device integer
 ---@field inode integer
 

@@ -172,7 +172,7 @@ function H.check_row(row)
     error(text:format(row.kind, check.quote(row.default), M.expected(row)), 4)
   end
   local path = M.is_input(row) and row.default or ""
-  if path:match("^/") or ("/" .. path .. "/"):find("/../", 1, true) then
+  if path == "." or path:match("^/") or ("/" .. path .. "/"):find("/../", 1, true) then
     local text = "param.%s: the default is %s, expected a relative path without '..'"
     error(text:format(row.kind, check.quote(row.default)), 4)
   end

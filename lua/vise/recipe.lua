@@ -7,6 +7,7 @@
 
 local check = require("vise.check")
 local judge = require("vise.run.claims")
+local native = require("vise.native")
 local param = require("vise.param")
 
 local M = {}
@@ -106,7 +107,8 @@ end
 ---@param may_lack? fun(key: any): boolean keys that are nil where they are not there
 ---@return T
 function M.freeze(t, what, may_lack)
-  if type(t) ~= "table" or getmetatable(t) ~= nil then
+  local meta = getmetatable(t)
+  if type(t) ~= "table" or meta ~= nil and meta ~= H.array then
     return t
   end
   local view = {}
@@ -134,6 +136,8 @@ function M.freeze(t, what, may_lack)
     end,
   })
 end
+
+H.array = getmetatable(native.json.array({})) -- of lists that came from JSON
 
 H.fields = { about = true, params = true, claims = true, run = true }
 H.made = setmetatable({}, { __mode = "k" })

@@ -102,7 +102,7 @@ static int file_list(lua_State *L) {
   return 1;
 }
 
-/* file.stat(path) -> {kind = "file" | "folder" | "other", bytes, mtime_ns, device, inode} */
+/* file.stat(path) -> {kind = "file" | "folder" | "other", bytes, changed_ns, device, inode} */
 static int file_stat(lua_State *L) {
   static const char *const kinds[] = {
       [VISE_FILE_PLAIN] = "file", [VISE_FILE_FOLDER] = "folder", [VISE_FILE_OTHER] = "other"};
@@ -116,8 +116,8 @@ static int file_stat(lua_State *L) {
   lua_setfield(L, -2, "kind");
   lua_pushinteger(L, (lua_Integer)info.bytes);
   lua_setfield(L, -2, "bytes");
-  lua_pushinteger(L, info.mtime_ns);
-  lua_setfield(L, -2, "mtime_ns");
+  lua_pushinteger(L, info.changed_ns);
+  lua_setfield(L, -2, "changed_ns");
   lua_pushinteger(L, (lua_Integer)info.device);
   lua_setfield(L, -2, "device");
   lua_pushinteger(L, (lua_Integer)info.inode);

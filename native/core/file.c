@@ -367,7 +367,7 @@ vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err)
       .bytes = (uint64_t)info.st_size,
       .device = (uint64_t)info.st_dev,
       .inode = (uint64_t)info.st_ino,
-      .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+      .changed_ns = (int64_t)info.st_ctim.tv_sec * 1000000000 + info.st_ctim.tv_nsec,
   };
   return VISE_OK;
 }

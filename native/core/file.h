@@ -78,7 +78,7 @@ typedef enum vise_file_kind { VISE_FILE_PLAIN, VISE_FILE_FOLDER, VISE_FILE_OTHER
 typedef struct vise_file_info {
   vise_file_kind kind;
   uint64_t bytes, device, inode;
-  int64_t mtime_ns; /* of the last change, since 1970 */
+  int64_t changed_ns; /* since 1970; ctime, which unlike mtime nobody sets back */
 } vise_file_info;
 
 vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err) VISE_MUST_USE;

@@ -205,4 +205,32 @@ end
 
 local code = lu.LuaUnit.run()
 program.clean()
+-- What is hashed must be what is opened: one of the two would be neither.
+function TestHostile:test_a_folder_of_two_models_is_refused()
+  local folder = tiny_model.write(program.folder() .. "/model")
+  local out = program.folder() .. "/out"
+  lu.assertEquals(select(2, program.run({ "compress", folder, "--method", "rtn", "--out", out })), 0)
+  assert(native.file.replace(folder .. "/model.vise", assert(native.file.read(out .. "/model.vise"))))
+  for _, command in ipairs({ { "inspect", folder },
+    { "compress", folder, "--method", "rtn", "--out", out .. "2" } }) do
+    local _, code, errors = program.run(command)
+    lu.assertEquals(code, 1)
+    lu.assertStrContains(errors, "model: has both config.json and model.vise, expected one")
+  end
+  lu.assertNil((native.file.stat(out .. "2")))
+end
+
+-- A link may lead to anything the user can read; only a tokenizer is sealed as one.
+function TestHostile:test_what_is_no_tokenizer_is_sealed_into_no_file()
+  local folder = tiny_model.write(program.folder() .. "/model")
+  local out = program.folder() .. "/out"
+  local name = native.file.stat(folder .. "/tokenizer.model") and "tokenizer.model"
+    or "tokenizer.json"
+  assert(native.file.replace(folder .. "/" .. name, "SECRET-KEY-12345"))
+  local _, code, errors = program.run({ "compress", folder, "--method", "rtn", "--out", out })
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(errors, name)
+  lu.assertNil((native.file.stat(out)))
+end
+
 os.exit(code)

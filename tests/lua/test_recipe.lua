@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise.recipe: loading under the reduced environment, frozen values, messages with the line.
 local lu = require("luaunit")
+local native = require("vise.native")
 local recipe = require("vise.recipe")
 
 local function load_text(text)
@@ -37,6 +38,14 @@ function TestRecipe:test_a_recipe_is_frozen()
 
   lu.assertErrorMsgContains("frozen", function() made.about = "x" end)
   lu.assertErrorMsgContains("frozen", function() made.params.x = 1 end)
+end
+
+function TestRecipe:test_lists_that_came_from_json_are_frozen_too()
+  local frozen = recipe.freeze({ config = native.json.decode('{"names": ["a", "b"]}') })
+  lu.assertEquals(#frozen.config.names, 2)
+  lu.assertErrorMsgContains("the table is frozen", function()
+    frozen.config.names[1] = "c"
+  end)
 end
 
 function TestRecipe:test_what_is_wrong_is_said_with_its_line()

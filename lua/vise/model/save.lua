@@ -41,6 +41,7 @@ function H.write(model, path, options, extra)
     end
     local file = model._tokenizer_file
     if file then
+      assert(model.tokenizer) -- what cannot be read as one is sealed into no file
       local bytes = must(file.bytes())
       must(writer:add_tensor(file.name, native.tensor.from_bytes("u8", { #bytes }, bytes)))
     end

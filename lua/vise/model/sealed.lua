@@ -29,7 +29,7 @@ function M.open(path)
     config = model.config,
     config_path = path,
     disk_bytes = must(native.file.stat(path)).bytes,
-    tokenizer_file = H.tokenizer_file(reader),
+    tokenizer_file = M.tokenizer_file(reader),
     manifest = manifest,
   }
   local shapes = {}
@@ -76,7 +76,7 @@ function H.checked(path, name, shape, part, message, code)
   return part
 end
 
-function H.tokenizer_file(reader)
+function M.tokenizer_file(reader)
   return sources.tokenizer_file(function(name)
     return reader:kind(name) == "tensor"
   end, function(name)

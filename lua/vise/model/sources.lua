@@ -12,21 +12,42 @@ local must = refusal.must
 local M = {}
 local H = {}
 
+--- What names a model, in words.
+M.words = "a model folder, a .vise or .gguf file or a run directory"
+
 --- The source at a path; refuses what is neither.
 ---@param path string
 ---@return table source
 function M.open(path)
-  local stat = must(native.file.stat(path))
-  if stat.kind ~= "folder" and path:find("%.gguf$") then
-    return require("vise.model.gguf").open(path)
-  elseif stat.kind ~= "folder" then
-    return require("vise.model.sealed").open(path)
-  elseif H.is_file(path .. "/model.vise") then
-    return require("vise.model.sealed").open(path .. "/model.vise")
-  elseif native.file.stat(path .. "/config.json") then
+  must(native.file.stat(path))
+  path = must(M.find(path))
+  if must(native.file.stat(path)).kind == "folder" then
     return require("vise.model.folder").open(path)
   end
-  refusal.refuse(path .. ": the folder has neither config.json nor model.vise", "io")
+  return require(path:find("%.gguf$") and "vise.model.gguf" or "vise.model.sealed").open(path)
+end
+
+--- What a path that names a model leads to: a file, or a folder with config.json. One rule for all
+--- who ask, so that what is hashed is what is opened.
+---@param path string
+---@return string|nil path
+---@return string? message
+---@return string? code "io"
+function M.find(path)
+  local stat = native.file.stat(path)
+  if stat == nil or stat.kind ~= "folder" then
+    return path
+  end
+  local is_sealed = H.is_file(path .. "/model.vise")
+  local is_folder = native.file.stat(path .. "/config.json") ~= nil
+  if is_sealed and is_folder then
+    local message = "%s: has both config.json and model.vise, expected one; name %s/model.vise itself"
+    return nil, message:format(path, path), "io"
+  elseif not is_sealed and not is_folder then
+    local message = "%s: the folder has neither config.json nor model.vise, expected %s"
+    return nil, message:format(path, M.words), "io"
+  end
+  return is_sealed and path .. "/model.vise" or path
 end
 
 --- The last component of a path, without `.vise` or `.gguf`.

@@ -14,6 +14,7 @@ M.SMALLEST = 1 << 24
 ---@class vise.DigestOptions
 ---@field folder? string of the memory; vise in the user's cache folder if absent
 ---@field smallest? integer bytes of the smallest file remembered; SMALLEST if absent
+---@field settled? number seconds for which a file must have been left alone; 5 if absent
 
 --- The tree hash of a file.
 ---@param path string
@@ -31,13 +32,13 @@ function M.of(path, options)
   if folder == nil or info.bytes < (options.smallest or M.SMALLEST) then
     return native.file.digest(path)
   end
-  local key = ("%d %d %d %d"):format(info.device, info.inode, info.bytes, info.mtime_ns)
+  local key = ("%d %d %d %d"):format(info.device, info.inode, info.bytes, info.changed_ns)
   local memory = H.read(folder)
   if memory[key] == nil then
     memory[key], message, code = native.file.digest(path)
     if memory[key] == nil then
       return nil, message, code
-    elseif native.core.time() - info.mtime_ns / 1e9 > H.settled_seconds then
+    elseif native.core.time() - info.changed_ns / 1e9 > (options.settled or H.settled_seconds) then
       H.write(folder, memory)
     end
   end

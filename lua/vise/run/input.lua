@@ -4,6 +4,7 @@
 local check = require("vise.check")
 local digest = require("vise.run.digest")
 local native = require("vise.native")
+local sources = require("vise.model.sources")
 
 local M = {}
 local H = {}
@@ -25,19 +26,16 @@ local H = {}
 function M.find_model(path)
   local info = native.file.stat(path)
   if info == nil then
-    return nil, ("%s: no such file or folder, expected %s"):format(path, H.model_words), "io"
+    return nil, ("%s: no such file or folder, expected %s"):format(path, sources.words), "io"
   elseif info.kind == "file" and path:match("%.safetensors$") then
     local message = "%s: is one file of weights, expected the folder that holds it and config.json"
     return nil, message:format(path), "io"
-  elseif info.kind == "folder" then
-    if native.file.stat(path .. "/run.json") and native.file.stat(path .. "/model.vise") then
-      path = path .. "/model.vise"
-    elseif not native.file.stat(path .. "/config.json") then
-      local message = "%s: the folder has neither config.json nor model.vise, expected %s"
-      return nil, message:format(path, H.model_words), "io"
-    end
   end
-  return native.file.realpath(path)
+  local found, problem, code = sources.find(path)
+  if found == nil then
+    return nil, problem, code
+  end
+  return native.file.realpath(found)
 end
 
 --- The input that a parameter names. Nothing is read yet.
@@ -85,8 +83,6 @@ function M.hash(input)
   input.files, input.bytes = {}, 0
   return H.hash_folder(input)
 end
-
-H.model_words = "a model folder, a .vise or .gguf file or a run directory"
 
 --- The files of a model folder that vise reads.
 H.model_files = { "^config%.json$", "^tokenizer.*%.json$", "^tokenizer%.model$", "%.safetensors$",

@@ -10,6 +10,8 @@ local model = require("vise.model")
 local native = require("vise.native")
 local record = require("vise.run.record")
 local refusal = require("vise.model.refusal")
+local sealed = require("vise.model.sealed")
+local sources = require("vise.model.sources")
 local text = require("vise.text")
 
 local must = refusal.must
@@ -24,7 +26,7 @@ local H = {}
 ---@field parts? integer weights and tensors in it
 
 --- Every byte of an artifact against its hashes. The manifest must be a JSON object and every
---- weight must load: hashes alone bless a file that nothing can open.
+--- weight and the tokenizer must load: hashes alone bless a file that nothing can open.
 ---@param path string
 ---@return vise.VerifyReport|nil
 ---@return string? message
@@ -214,6 +216,7 @@ function H.read_artifact(reader, path)
       must(reader:weight(name)):close()
     end
   end
+  sources.tokenizer(sealed.tokenizer_file(reader), path)
   local report = { path = path, hash = reader:hash(), bytes = reader:bytes() }
   report.parts = #reader:names()
   return report, manifest

@@ -43,9 +43,13 @@ function H.random(m, k, name)
   return native.core.random_tensor("f32", { m, k }, 1, name, 0.02)
 end
 
+H.originals = {} -- by shape: making random numbers takes longer than what is measured
+
 --- A weight of `kind`: the name of a dtype, or options of W:quantize.
 function H.made(kind, m, k)
-  local t <close> = H.random(m, k, "w")
+  local shape = m .. "x" .. k
+  H.originals[shape] = H.originals[shape] or H.random(m, k, "w")
+  local t = H.originals[shape]
   if type(kind) == "string" then
     return weight.dense(t:convert(kind))
   end

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "artifact/container.h"
 
+#include "core/bytes.h"
 #include "core/mem.h"
 
 #include <string.h>
@@ -105,36 +106,6 @@ bool vise_container_is_text(const char *s, size_t bytes) {
     i += n;
   }
   return true;
-}
-
-static void store(uint8_t *p, uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; i++) {
-    p[i] = (uint8_t)(v >> (8 * i));
-  }
-}
-
-static uint64_t load(const uint8_t *p, int bytes) {
-  uint64_t v = 0;
-  for (int i = bytes - 1; i >= 0; i--) {
-    v = v << 8 | p[i];
-  }
-  return v;
-}
-
-void vise_store_u32(uint8_t *p, uint32_t v) {
-  store(p, v, 4);
-}
-
-void vise_store_u64(uint8_t *p, uint64_t v) {
-  store(p, v, 8);
-}
-
-uint32_t vise_load_u32(const uint8_t *p) {
-  return (uint32_t)load(p, 4);
-}
-
-uint64_t vise_load_u64(const uint8_t *p) {
-  return load(p, 8);
 }
 
 /* ---- bytes that grow ---- */

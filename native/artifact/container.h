@@ -55,11 +55,6 @@ void vise_container_hash(uint8_t out[VISE_SHA256_BYTES],
 /* Valid UTF-8 without control characters, so that it can be shown. */
 bool vise_container_is_text(const char *s, size_t bytes);
 
-void vise_store_u32(uint8_t *p, uint32_t v); /* little-endian, any alignment */
-void vise_store_u64(uint8_t *p, uint64_t v);
-uint32_t vise_load_u32(const uint8_t *p);
-uint64_t vise_load_u64(const uint8_t *p);
-
 /* Bytes that grow. A zeroed struct is empty. */
 typedef struct vise_buffer {
   void *data; /* owned */

@@ -6,6 +6,7 @@
  */
 #include "artifact/index.h"
 
+#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/mem.h"
 #include "weight/tree.h"

@@ -3,6 +3,7 @@
 
 #include "artifact/container.h"
 #include "artifact/entropy.h"
+#include "core/bytes.h"
 #include "kernels/rans.h"
 
 #include <string.h>

@@ -10,6 +10,7 @@
 #include "artifact/entropy.h"
 #include "artifact/index.h"
 #include "artifact/xxh64.h"
+#include "core/bytes.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"

@@ -6,6 +6,7 @@
  * trailer are written when all else is.
  */
 #include "artifact/writer.h"
+#include "core/bytes.h"
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "io/json.h"
@@ -27,7 +28,7 @@ static vise_status encode_array(vise_artifact_writer *w, const vise_tensor *t, v
   for (int i = 0; i < rank; i++) {
     VISE_TRY(vise_buffer_add_u64(out, (uint64_t)vise_tensor_dim(t, i), err));
   }
-  VISE_TRY(vise_buffer_add_u64(&w->gaps, out->bytes, err));
+  VISE_TRY(vise_buffer_add(&w->gaps, &out->bytes, sizeof out->bytes, err));
   return vise_buffer_add_u32(out, 0, err);
 }
 
@@ -129,10 +130,10 @@ static vise_status intern_object(vise_artifact_writer *w,
 /* All frames have been coded: fill the gaps, number the objects, name them. */
 static vise_status finish_objects(vise_artifact_writer *w, vise_err *err) {
   uint8_t *encoded = w->encoded.data;
-  const uint64_t *gaps = w->gaps.data;
-  const uint32_t *numbers = w->numbers.data;
+  const size_t *gaps = w->gaps.data;
+  const uint32_t *numbers = w->numbers.data; /* little-endian, as they go out again */
   for (size_t i = 0; i < w->gaps.bytes / sizeof *gaps; i++) {
-    memcpy(encoded + gaps[i], &numbers[i], sizeof *numbers); /* little-endian both */
+    memcpy(encoded + gaps[i], &numbers[i], sizeof *numbers);
   }
   const draft *drafts = w->drafts.data;
   const size_t n = w->drafts.bytes / sizeof *drafts;

@@ -5,31 +5,13 @@
  */
 #include "artifact/xxh64.h"
 
-#include <string.h>
+#include "core/bytes.h"
 
 static const uint64_t P1 = 0x9e3779b185ebca87, P2 = 0xc2b2ae3d27d4eb4f, P3 = 0x165667b19e3779f9,
                       P4 = 0x85ebca77c2b2ae63, P5 = 0x27d4eb2f165667c5;
 
 static uint64_t rotate(uint64_t x, int by) {
   return x << by | x >> (64 - by);
-}
-
-static uint64_t load_u64(const uint8_t *p) {
-  uint64_t v;
-  memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  v = __builtin_bswap64(v);
-#endif
-  return v;
-}
-
-static uint64_t load_u32(const uint8_t *p) {
-  uint32_t v;
-  memcpy(&v, p, sizeof v);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  v = __builtin_bswap32(v);
-#endif
-  return v;
 }
 
 static uint64_t round_of(uint64_t lane, uint64_t input) {
@@ -47,20 +29,20 @@ uint64_t vise_xxh64(const void *data, size_t bytes) {
   if (left >= 32) {
     uint64_t a = P1 + P2, b = P2, c = 0, d = 0 - P1;
     for (; left >= 32; left -= 32, p += 32) {
-      a = round_of(a, load_u64(p));
-      b = round_of(b, load_u64(p + 8));
-      c = round_of(c, load_u64(p + 16));
-      d = round_of(d, load_u64(p + 24));
+      a = round_of(a, vise_load_u64(p));
+      b = round_of(b, vise_load_u64(p + 8));
+      c = round_of(c, vise_load_u64(p + 16));
+      d = round_of(d, vise_load_u64(p + 24));
     }
     h = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
     h = merge(merge(merge(merge(h, a), b), c), d);
   }
   h += (uint64_t)bytes;
   for (; left >= 8; left -= 8, p += 8) {
-    h = rotate(h ^ round_of(0, load_u64(p)), 27) * P1 + P4;
+    h = rotate(h ^ round_of(0, vise_load_u64(p)), 27) * P1 + P4;
   }
   if (left >= 4) {
-    h = rotate(h ^ load_u32(p) * P1, 23) * P2 + P3;
+    h = rotate(h ^ (uint64_t)vise_load_u32(p) * P1, 23) * P2 + P3;
     left -= 4;
     p += 4;
   }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/hash.h"
 
+#include "core/bytes.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"
@@ -61,9 +62,7 @@ static vise_status hash_tree(
   VISE_TRY(vise_mem_alloc(&digests, bytes + 8, err));
   leaves l = {data, n, digests, is_dropped};
   const vise_status st = vise_parallel_for((int64_t)n_leaves, 2, hash_leaves, &l, err);
-  for (size_t i = 0; i < 8; i++) {
-    l.digests[bytes + i] = (uint8_t)((uint64_t)n >> (8 * i));
-  }
+  vise_store_u64(l.digests + bytes, n);
   if (st == VISE_OK) {
     vise_sha256(out, digests, bytes + 8);
   }

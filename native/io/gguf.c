@@ -6,6 +6,7 @@
  */
 #include "io/gguf.h"
 
+#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/mem.h"
 #include "io/utf8.h"
@@ -40,14 +41,6 @@ struct vise_gguf {
 /* For "%.*s". */
 #define SHOWN(t) (int)((t).bytes < SHOWN_BYTES_MAX ? (t).bytes : SHOWN_BYTES_MAX), (t).text
 
-static uint64_t load(const uint8_t *p, size_t bytes) {
-  uint64_t v = 0;
-  for (size_t i = bytes; i-- > 0;) {
-    v = v << 8 | p[i];
-  }
-  return v;
-}
-
 /* ---- values: read without checks, of a file that was checked ---- */
 
 static int64_t sign_extend(uint64_t v, size_t bytes) {
@@ -61,14 +54,14 @@ void vise_gguf_next(vise_gguf_value *out, const uint8_t **inout, vise_gguf_kind 
   *out = (vise_gguf_value){.kind = kind};
   switch (kind) {
   case VISE_GGUF_STRING:
-    out->n = load(p, 8);
+    out->n = vise_load(p, 8);
     out->text = (const char *)p + 8;
     *inout = p + 8 + out->n;
     return;
   case VISE_GGUF_ARRAY: {
     vise_gguf_value element;
-    out->of = (vise_gguf_kind)load(p, 4);
-    out->n = load(p + 4, 8);
+    out->of = (vise_gguf_kind)vise_load(p, 4);
+    out->n = vise_load(p + 4, 8);
     out->first = *inout = p + ARRAY_BYTES_MIN;
     if (vise_gguf_kind_bytes(out->of) > 0) {
       *inout += out->n * vise_gguf_kind_bytes(out->of);
@@ -80,19 +73,19 @@ void vise_gguf_next(vise_gguf_value *out, const uint8_t **inout, vise_gguf_kind 
     return;
   }
   case VISE_GGUF_F32: {
-    const uint32_t bits = (uint32_t)load(p, 4);
+    const uint32_t bits = (uint32_t)vise_load(p, 4);
     float r;
     memcpy(&r, &bits, sizeof r);
     out->r = (double)r;
     break;
   }
   case VISE_GGUF_F64: {
-    const uint64_t bits = load(p, 8);
+    const uint64_t bits = vise_load(p, 8);
     memcpy(&out->r, &bits, sizeof out->r);
     break;
   }
   default:
-    out->u = load(p, bytes);
+    out->u = vise_load(p, bytes);
     out->i = sign_extend(out->u, bytes);
     break;
   }
@@ -118,7 +111,7 @@ static vise_status take(uint64_t *out,
                         const char *what,
                         vise_err *err) {
   VISE_TRY(want(f, *at, bytes, what, err));
-  *out = load(f->data + *at, bytes);
+  *out = vise_load(f->data + *at, bytes);
   *at += bytes;
   return VISE_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include "io/gguf_writer.h"
 
+#include "core/bytes.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"
@@ -36,15 +37,9 @@ static uint64_t pad(uint64_t bytes) {
   return (bytes + VISE_GGUF_ALIGNMENT - 1) / VISE_GGUF_ALIGNMENT * VISE_GGUF_ALIGNMENT;
 }
 
-static void store(void *out, uint64_t v, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) {
-    ((uint8_t *)out)[i] = (uint8_t)(v >> 8 * i);
-  }
-}
-
 static vise_status put(vise_text *header, uint64_t v, size_t bytes, vise_err *err) {
   char little[8];
-  store(little, v, bytes);
+  vise_store((uint8_t *)little, v, bytes);
   return vise_text_append(header, little, bytes, err);
 }
 
@@ -181,8 +176,8 @@ vise_status vise_gguf_writer_add(vise_gguf_writer *w,
   VISE_TRY(vise_cancel_check(err));
   VISE_TRY(check_tensor(&p->item, type, t, err));
   VISE_TRY(vise_tensor_write(t, w->file, w->data_begin + w->data_bytes, err));
-  store(w->header.data + p->type_at, type->number, 4);
-  store(w->header.data + p->type_at + 4, w->data_bytes, 8);
+  vise_store_u32((uint8_t *)w->header.data + p->type_at, type->number);
+  vise_store_u64((uint8_t *)w->header.data + p->type_at + 4, w->data_bytes);
   w->data_bytes += pad(vise_tensor_bytes(t));
   w->at++;
   return VISE_OK;

@@ -6,6 +6,7 @@
  */
 #include "io/safetensors.h"
 
+#include "core/bytes.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "core/parallel.h"
@@ -30,14 +31,6 @@ struct vise_safetensors {
   int64_t count;
 };
 
-static uint64_t load_u64(const uint8_t *p) {
-  uint64_t v = 0;
-  for (int i = 7; i >= 0; i--) {
-    v = v << 8 | p[i];
-  }
-  return v;
-}
-
 static vise_status parse_header(vise_safetensors *f, vise_err *err) {
   const uint8_t *data = vise_storage_data(f->storage);
   if (f->file_bytes < 8) {
@@ -45,7 +38,7 @@ static vise_status parse_header(vise_safetensors *f, vise_err *err) {
                      "%s: file has %" PRIu64 " bytes, expected at least 8, the length of a header",
                      f->path, f->file_bytes);
   }
-  const uint64_t n = load_u64(data);
+  const uint64_t n = vise_load_u64(data);
   if (n > HEADER_MAX) {
     return vise_fail(err, VISE_EFORMAT,
                      "%s: header of %" PRIu64 " bytes, expected at most %" PRIu64, f->path, n,
@@ -426,9 +419,7 @@ write_header(vise_file_writer *w, const json_t *header, uint64_t *data_begin_out
   }
   const size_t n = strlen(text), padded = (n + 7) / 8 * 8;
   uint8_t length[8];
-  for (int i = 0; i < 8; i++) {
-    length[i] = (uint8_t)(padded >> 8 * i);
-  }
+  vise_store_u64(length, padded);
   vise_status st = vise_file_writer_write_at(w, 0, length, sizeof length, err);
   if (st == VISE_OK) {
     st = vise_file_writer_write_at(w, 8, text, n, err);

@@ -4,6 +4,7 @@
  * 2 b bytes go into both halves of a register, a byte shuffle puts into each 32-bit lane the two
  * bytes that hold its code, and a shift by lane and a mask are left to do.
  */
+#include "core/bytes.h"
 #include "kernels/convert.h"
 #include "kernels/intq_levels.h"
 
@@ -215,7 +216,7 @@ static inline void decode_run(float *out,
     _mm256_storeu_ps(out + j + 8, _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(b, z)), s));
   }
   for (; j < n; j++) {
-    out[j] = (float)((int)code_at(packed, first + j, bits) - zero) * scale;
+    out[j] = (float)((int)vise_bits_at(packed, (first + j) * bits, bits) - zero) * scale;
   }
 }
 

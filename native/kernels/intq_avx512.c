@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The integer codes 16 at a time: the AVX2 forms in one register instead of two. */
+#include "core/bytes.h"
 #include "kernels/convert.h"
 #include "kernels/intq_levels.h"
 
@@ -135,7 +136,7 @@ static inline void decode_run(float *out,
     _mm512_storeu_ps(out + j, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(codes, z)), s));
   }
   for (; j < n; j++) {
-    out[j] = (float)((int)code_at(packed, first + j, bits) - zero) * scale;
+    out[j] = (float)((int)vise_bits_at(packed, (first + j) * bits, bits) - zero) * scale;
   }
 }
 

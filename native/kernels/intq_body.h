@@ -20,16 +20,6 @@ static inline void decode_run(float *out,
 static inline void
 try_block(vise_intq_trial *trial, const float *x, const float *v, bool has_v, int64_t n);
 
-static unsigned code_at(const uint8_t *packed, int64_t j, int bits) {
-  const int64_t bit = j * bits;
-  const int shift = (int)(bit & 7);
-  unsigned u = packed[bit >> 3];
-  if (shift + bits > 8) {
-    u |= (unsigned)packed[(bit >> 3) + 1] << 8;
-  }
-  return u >> shift & ((1u << bits) - 1u);
-}
-
 static inline float scale_at(const void *scales, vise_intq_scale type, int64_t i) {
   switch (type) {
   case VISE_INTQ_F16: return _cvtsh_ss(((const uint16_t *)scales)[i]);

@@ -6,6 +6,7 @@
  * hardware's rounding is the one wanted. Clamping comes first and to whole numbers, which gives the
  * same code as clamping after.
  */
+#include "core/bytes.h"
 #include "kernels/convert.h"
 #include "kernels/intq_levels.h"
 
@@ -64,17 +65,6 @@ static void pack_ref(uint8_t *out, const uint8_t *codes, int64_t n, int bits) {
   }
 }
 
-/* Code j of the stream; reads the second byte only where the code has bits in it. */
-static unsigned code_at(const uint8_t *packed, int64_t j, int bits) {
-  const int64_t bit = j * bits;
-  const int shift = (int)(bit & 7);
-  unsigned u = packed[bit >> 3];
-  if (shift + bits > 8) {
-    u |= (unsigned)packed[(bit >> 3) + 1] << 8;
-  }
-  return u >> shift & ((1u << bits) - 1u);
-}
-
 static float scale_at(const void *scales, vise_intq_scale type, int64_t i) {
   switch (type) {
   case VISE_INTQ_F16: return vise_f16_to_f32(((const uint16_t *)scales)[i]);
@@ -98,7 +88,7 @@ static void decode_ref(float *out,
     const float scale = scale_at(scales, type, i);
     const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
     for (; j < n && j < end; j++) {
-      out[j] = (float)((int)code_at(packed, j, bits) - zero) * scale;
+      out[j] = (float)((int)vise_bits_at(packed, j * bits, bits) - zero) * scale;
     }
   }
 }

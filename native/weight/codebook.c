@@ -2,6 +2,7 @@
 /* The kind `codebook`: see codebook.h. Its tables are kept as f32 beside the part that is stored. */
 #include "weight/codebook.h"
 
+#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/mem.h"
 #include "core/param.h"
@@ -36,21 +37,13 @@ static void codebook_free(vise_weight *w) {
   vise_mem_free(as_codebook(w)->values);
 }
 
-static uint32_t code_at(const codebook *c, const uint8_t *row, int64_t s) {
-  const int64_t bit = s * c->bits, first = bit / 8, last = (bit + c->bits - 1) / 8;
-  uint32_t bits = row[first];
-  for (int64_t b = first + 1; b <= last; b++) {
-    bits |= (uint32_t)row[b] << (8 * (b - first));
-  }
-  return bits >> (bit % 8) & ((1u << c->bits) - 1);
-}
-
 static const float *vector_at(const codebook *c, const uint8_t *row, int64_t i, int64_t s) {
   const int64_t which = c->per == VISE_CODEBOOK_TENSOR  ? 0
                         : c->per == VISE_CODEBOOK_ROW   ? i
                         : c->per == VISE_CODEBOOK_GROUP ? i * c->groups + s * c->length / c->group
                                                         : s;
-  return c->values + ((which << c->bits) + code_at(c, row, s)) * c->length;
+  const uint32_t code = vise_bits_at(row, s * c->bits, c->bits);
+  return c->values + ((which << c->bits) + code) * c->length;
 }
 
 static void codebook_decode(const vise_weight *w,
@@ -230,16 +223,11 @@ static vise_status codebook_save(const vise_weight *w, vise_tree **out, vise_err
 
 static vise_status load_per(int *out, const vise_tree *t, vise_err *err) {
   const char *text;
-  char name[VISE_TREE_NAME];
   VISE_TRY(vise_tree_get_text(&text, t, "per", err));
-  for (*out = 0; *out < VISE_CODEBOOK_PERS; ++*out) {
-    vise_param_choice(name, sizeof name, vise_codebook_pers, *out);
-    if (strcmp(name, text) == 0) {
-      return VISE_OK;
-    }
-  }
-  return vise_fail(err, VISE_EFORMAT, "codebook: per is '%s', expected one of: %s", text,
-                   vise_codebook_pers);
+  *out = vise_param_find(vise_codebook_pers, text);
+  return *out >= 0 ? VISE_OK
+                   : vise_fail(err, VISE_EFORMAT, "codebook: per is '%s', expected one of: %s",
+                               text, vise_codebook_pers);
 }
 
 static vise_status load_parts(codebook *c, const vise_tree *t, vise_err *err) {

@@ -5,6 +5,7 @@
  */
 #include "weight/sparse_layout.h"
 
+#include "core/bytes.h"
 #include "core/mem.h"
 
 #include <string.h>
@@ -110,12 +111,7 @@ static uint32_t column_at(const sparse *s, int64_t i) {
 }
 
 static uint32_t code_at(const sparse *s, const uint8_t *row, int64_t group) {
-  const int64_t bit = group * s->width, last = (bit + s->width - 1) / 8;
-  uint32_t bits = 0;
-  for (int64_t b = bit / 8; s->width > 0 && b <= last; b++) {
-    bits |= (uint32_t)row[b] << (8 * (b - bit / 8));
-  }
-  return bits >> (bit % 8) & ((1u << s->width) - 1);
+  return s->width == 0 ? 0 : vise_bits_at(row, group * s->width, s->width);
 }
 
 static int64_t count_bits(const uint8_t *bytes, int64_t n) {

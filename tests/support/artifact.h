@@ -8,6 +8,7 @@
 
 #include "artifact/artifact.h"
 #include "artifact/container.h"
+#include "core/bytes.h"
 #include "core/file.h"
 #include "core/mem.h"
 #include "support/folder.h"

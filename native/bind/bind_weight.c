@@ -91,14 +91,9 @@ static int weight_scaled(lua_State *L) {
 }
 
 static vise_sparse_layout check_layout(lua_State *L, int arg, const char *name) {
-  for (int i = 0; i < VISE_SPARSE_LAYOUTS; i++) {
-    char layout[16];
-    vise_param_choice(layout, sizeof layout, vise_sparse_layouts, i);
-    if (strcmp(layout, name) == 0) {
-      return (vise_sparse_layout)i;
-    }
-  }
-  return (vise_sparse_layout)luaL_argerror(L, arg, "no such layout");
+  const int layout = vise_param_find(vise_sparse_layouts, name);
+  luaL_argcheck(L, layout >= 0, arg, "no such layout");
+  return (vise_sparse_layout)layout;
 }
 
 /* An option of a few, made -1 if it is none that C could refuse by itself. */
@@ -405,22 +400,10 @@ static int tree_gc(lua_State *L) {
 }
 
 /* The importance [k] at `arg`, or NULL. */
-static const float *check_importance(lua_State *L, int arg, int64_t k) {
-  if (lua_isnoneornil(L, arg)) {
-    return NULL;
-  }
-  const vise_tensor *t = bind_check_vector_f32(L, arg);
-  if (vise_tensor_dim(t, 0) != k) {
-    luaL_error(L, "importance: is [%I], expected [%I] (columns of w)",
-               (LUAI_UACINT)vise_tensor_dim(t, 0), (LUAI_UACINT)k);
-  }
-  return vise_tensor_data(t);
-}
-
 /* w:difference(other[, importance [k] f32]) -> sums of (w - other)^2 and w^2, times importance */
 static int weight_difference(lua_State *L) {
   const vise_weight *w = bind_check_weight(L, 1), *other = bind_check_weight(L, 2);
-  const float *importance = check_importance(L, 3, w->k);
+  const float *importance = bind_check_importance(L, 3, "importance:", w->k);
   vise_err err;
   double squared, norm;
   if (vise_weight_difference(&squared, &norm, w, other, importance, &err) != VISE_OK) {

@@ -24,6 +24,18 @@ void vise_param_choice(char *out, int out_bytes, const char *choices, int i) {
   out[n < room ? n : room] = '\0';
 }
 
+int vise_param_find(const char *choices, const char *word) {
+  const size_t bytes = strlen(word);
+  for (int i = 0; choices != NULL; i++) {
+    if (strcspn(choices, " ") == bytes && strncmp(choices, word, bytes) == 0) {
+      return i;
+    }
+    choices = strchr(choices, ' ');
+    choices = choices == NULL ? NULL : choices + 1;
+  }
+  return -1;
+}
+
 static vise_status check_one(const vise_param *p, double v, const char *who, vise_err *err) {
   switch (p->kind) {
   case VISE_PARAM_INT:

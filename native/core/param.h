@@ -43,5 +43,7 @@ void vise_param_defaults(const vise_param *params, double *values);
 /* The number of words in `choices`, and word `i` copied into `out` (NUL-terminated). */
 int vise_param_choices(const char *choices);
 void vise_param_choice(char *out, int out_bytes, const char *choices, int i);
+/* The index of a word in `choices`, or -1. */
+int vise_param_find(const char *choices, const char *word);
 
 #endif

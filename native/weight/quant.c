@@ -103,16 +103,13 @@ load_choice(double *out, const vise_tree *t, const vise_param *p, vise_err *err)
     VISE_TRY(vise_tree_get_text(&text, t, p->name, err));
     snprintf(found, sizeof found, "%s", text);
   }
-  const int n = vise_param_choices(p->choices);
-  for (int i = 0; i < n; i++) {
-    vise_param_choice(word, sizeof word, p->choices, i);
-    if (strcmp(word, found) == 0) {
-      *out = i;
-      return VISE_OK;
-    }
+  const int index = vise_param_find(p->choices, found);
+  if (index < 0) {
+    return vise_fail(err, VISE_EFORMAT, "quant: attribute '%s' is %s, expected one of: %s", p->name,
+                     found, p->choices);
   }
-  return vise_fail(err, VISE_EFORMAT, "quant: attribute '%s' is %s, expected one of: %s", p->name,
-                   found, p->choices);
+  *out = index;
+  return VISE_OK;
 }
 
 static vise_status load_value(double *out, const vise_tree *t, const vise_param *p, vise_err *err) {

@@ -149,19 +149,13 @@ static vise_status get_small(int *out, const vise_tree *t, const char *name, vis
 
 static vise_status load_options(vise_sparse_options *out, const vise_tree *t, vise_err *err) {
   const char *text;
-  char name[VISE_TREE_NAME];
-  *out = (vise_sparse_options){.layout = VISE_SPARSE_LAYOUTS};
   VISE_TRY(vise_tree_get_text(&text, t, "layout", err));
-  for (int i = 0; i < VISE_SPARSE_LAYOUTS; i++) {
-    vise_param_choice(name, sizeof name, vise_sparse_layouts, i);
-    if (strcmp(name, text) == 0) {
-      out->layout = (vise_sparse_layout)i;
-    }
-  }
-  if (out->layout == VISE_SPARSE_LAYOUTS) {
+  const int layout = vise_param_find(vise_sparse_layouts, text);
+  if (layout < 0) {
     return vise_fail(err, VISE_EFORMAT, "sparse: layout is '%s', expected one of: %s", text,
                      vise_sparse_layouts);
   }
+  *out = (vise_sparse_options){.layout = (vise_sparse_layout)layout};
   if (out->layout == VISE_SPARSE_NM) {
     VISE_TRY(get_small(&out->n, t, "n", err));
     VISE_TRY(get_small(&out->m, t, "m", err));

@@ -5,6 +5,8 @@
 
 #include "weight/weight.h"
 
+#include <stdbool.h>
+
 /* Fill the head of a fresh struct that has no children. */
 void vise_weight_init(vise_weight *w, const vise_weight_kind *kind, int64_t m, int64_t k);
 
@@ -48,6 +50,44 @@ vise_status vise_weight_matmul_tiles(const vise_weight *w,
 
 /* Run a fallible step of `save`: on failure the tree is freed and *tree is NULL. */
 vise_status vise_weight_saved(vise_tree **tree, vise_status st);
+
+/*
+ * What a kind has on one side of its child: out [n_rows, n_cols] = x with it applied to each row, or
+ * with its transpose. `side` is NULL where it is one: then the function is not called. x may be out.
+ */
+typedef vise_status vise_side_fn(const void *side,
+                                 bool is_transposed,
+                                 float *out,
+                                 int64_t ldo,
+                                 const float *x,
+                                 int64_t ldx,
+                                 int64_t n_rows,
+                                 int64_t n_cols,
+                                 vise_err *err);
+
+/* A kind W = L C R' with one child C. */
+typedef struct vise_sides {
+  const void *left, *right; /* NULL: one */
+  vise_side_fn *apply;
+} vise_sides;
+
+/* Y = X W' = L (C (R' X')) row by row, and Y = X W = R (C' (L' X')): `matmul` and `matmul_t`. */
+vise_status vise_weight_sides_matmul(const vise_weight *w,
+                                     const vise_sides *sides,
+                                     float *y,
+                                     int64_t ldy,
+                                     const float *x,
+                                     int64_t ldx,
+                                     int64_t t,
+                                     vise_err *err) VISE_MUST_USE;
+vise_status vise_weight_sides_matmul_t(const vise_weight *w,
+                                       const vise_sides *sides,
+                                       float *y,
+                                       int64_t ldy,
+                                       const float *x,
+                                       int64_t ldx,
+                                       int64_t t,
+                                       vise_err *err) VISE_MUST_USE;
 
 /* out[i * ldo + j] = x[i * ldx + j] * factors[j] / the sum of both; in parallel, in place is fine. */
 vise_status vise_weight_scale_columns(float *out,

@@ -52,61 +52,37 @@ static vise_status new_matrix(float **out, int64_t n_rows, int64_t n_cols, vise_
   return VISE_OK;
 }
 
-/* h applied to the rows of x [n_rows, n], which may lie apart. */
-static vise_status
-apply(const vise_hadamard *h, float *inout, int64_t ld, int64_t n_rows, int64_t n, vise_err *err) {
-  if (h == NULL) {
-    return VISE_OK;
+/* A Hadamard transform of the rows of x, which may lie apart. */
+static vise_status apply(const void *side,
+                         bool is_transposed,
+                         float *out,
+                         int64_t ldo,
+                         const float *x,
+                         int64_t ldx,
+                         int64_t n_rows,
+                         int64_t n,
+                         vise_err *err) {
+  float *z = out;
+  if (ldo != n) {
+    VISE_TRY(new_matrix(&z, n_rows, n, err));
   }
-  if (ld == n) {
-    return vise_hadamard_apply(h, inout, n_rows, n, false, err);
+  if (z != x) {
+    copy_rows(z, n, x, ldx, n_rows, n);
   }
-  float *z;
-  VISE_TRY(new_matrix(&z, n_rows, n, err));
-  copy_rows(z, n, inout, ld, n_rows, n);
-  const vise_status st = vise_hadamard_apply(h, z, n_rows, n, false, err);
-  if (st == VISE_OK) {
-    copy_rows(inout, ld, z, n, n_rows, n);
+  const vise_status st = vise_hadamard_apply(side, z, n_rows, n, is_transposed, err);
+  if (z != out) {
+    if (st == VISE_OK) {
+      copy_rows(out, ldo, z, n, n_rows, n);
+    }
+    vise_mem_free(z);
   }
-  vise_mem_free(z);
   return st;
 }
 
 /* ---- products ---- */
 
-typedef vise_status product_fn(const vise_weight *w,
-                               float *y,
-                               int64_t ldy,
-                               const float *x,
-                               int64_t ldx,
-                               int64_t t,
-                               vise_err *err);
-
-static vise_status multiply(const vise_weight *w,
-                            product_fn *product,
-                            const vise_hadamard *before,
-                            int64_t n_in,
-                            const vise_hadamard *after,
-                            int64_t n_out,
-                            float *y,
-                            int64_t ldy,
-                            const float *x,
-                            int64_t ldx,
-                            int64_t t,
-                            vise_err *err) {
-  float *z = NULL;
-  vise_status st = VISE_OK;
-  if (before != NULL) {
-    VISE_TRY(new_matrix(&z, t, n_in, err));
-    copy_rows(z, n_in, x, ldx, t, n_in);
-    st = vise_hadamard_apply(before, z, t, n_in, true, err);
-    x = z;
-    ldx = n_in;
-  }
-  st = st == VISE_OK ? product(w->children[0], y, ldy, x, ldx, t, err) : st;
-  st = st == VISE_OK ? apply(after, y, ldy, t, n_out, err) : st;
-  vise_mem_free(z);
-  return st;
+static vise_sides sides_of(const vise_weight *w) {
+  return (vise_sides){as_rotated(w)->left, as_rotated(w)->right, apply};
 }
 
 static vise_status rotated_matmul(const vise_weight *w,
@@ -116,8 +92,8 @@ static vise_status rotated_matmul(const vise_weight *w,
                                   int64_t ldx,
                                   int64_t t,
                                   vise_err *err) {
-  const rotated *r = as_rotated(w);
-  return multiply(w, vise_weight_matmul, r->right, w->k, r->left, w->m, y, ldy, x, ldx, t, err);
+  const vise_sides s = sides_of(w);
+  return vise_weight_sides_matmul(w, &s, y, ldy, x, ldx, t, err);
 }
 
 static vise_status rotated_matmul_t(const vise_weight *w,
@@ -127,8 +103,8 @@ static vise_status rotated_matmul_t(const vise_weight *w,
                                     int64_t ldx,
                                     int64_t t,
                                     vise_err *err) {
-  const rotated *r = as_rotated(w);
-  return multiply(w, vise_weight_matmul_t, r->left, w->m, r->right, w->k, y, ldy, x, ldx, t, err);
+  const vise_sides s = sides_of(w);
+  return vise_weight_sides_matmul_t(w, &s, y, ldy, x, ldx, t, err);
 }
 
 /* ---- rows ---- */
@@ -185,7 +161,7 @@ rotated_rows(const vise_weight *w, vise_row_set rows, float *out, int64_t ld, vi
   } else {
     VISE_TRY(left_rows(w, rows, out, ld, err));
   }
-  return apply(r->right, out, ld, rows.n, w->k, err);
+  return r->right == NULL ? VISE_OK : apply(r->right, false, out, ld, out, ld, rows.n, w->k, err);
 }
 
 /* ---- trees ---- */

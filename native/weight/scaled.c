@@ -53,43 +53,21 @@ scaled_rows(const vise_weight *w, vise_row_set rows, float *out, int64_t ld, vis
   return VISE_OK;
 }
 
-typedef vise_status product_fn(const vise_weight *w,
-                               float *y,
-                               int64_t ldy,
-                               const float *x,
-                               int64_t ldx,
-                               int64_t t,
-                               vise_err *err);
+static vise_status apply(const void *side,
+                         bool is_transposed,
+                         float *out,
+                         int64_t ldo,
+                         const float *x,
+                         int64_t ldx,
+                         int64_t n_rows,
+                         int64_t n_cols,
+                         vise_err *err) {
+  (void)is_transposed; /* a diagonal is its own transpose */
+  return vise_weight_scale_columns(out, ldo, x, ldx, n_rows, n_cols, side, err);
+}
 
-/* Y [t, n_out] = ((X [t, n_in] diag(before)) times the child) diag(after); NULL: all ones. */
-static vise_status multiply(const vise_weight *w,
-                            product_fn *product,
-                            const float *before,
-                            int64_t n_in,
-                            const float *after,
-                            int64_t n_out,
-                            float *y,
-                            int64_t ldy,
-                            const float *x,
-                            int64_t ldx,
-                            int64_t t,
-                            vise_err *err) {
-  void *z = NULL;
-  vise_status st = VISE_OK;
-  if (before != NULL) {
-    VISE_TRY(vise_mem_alloc_array(&z, t * n_in, sizeof(float), err));
-    st = vise_weight_scale_columns(z, n_in, x, ldx, t, n_in, before, err);
-    x = z;
-    ldx = n_in;
-  }
-  if (st == VISE_OK) {
-    st = product(w->children[0], y, ldy, x, ldx, t, err);
-  }
-  if (st == VISE_OK && after != NULL) {
-    st = vise_weight_scale_columns(y, ldy, y, ldy, t, n_out, after, err);
-  }
-  vise_mem_free(z);
-  return st;
+static vise_sides sides_of(const vise_weight *w) {
+  return (vise_sides){as_scaled(w)->left, as_scaled(w)->right, apply};
 }
 
 static vise_status scaled_matmul(const vise_weight *w,
@@ -99,8 +77,8 @@ static vise_status scaled_matmul(const vise_weight *w,
                                  int64_t ldx,
                                  int64_t t,
                                  vise_err *err) {
-  const scaled *s = as_scaled(w);
-  return multiply(w, vise_weight_matmul, s->right, w->k, s->left, w->m, y, ldy, x, ldx, t, err);
+  const vise_sides s = sides_of(w);
+  return vise_weight_sides_matmul(w, &s, y, ldy, x, ldx, t, err);
 }
 
 static vise_status scaled_matmul_t(const vise_weight *w,
@@ -110,8 +88,8 @@ static vise_status scaled_matmul_t(const vise_weight *w,
                                    int64_t ldx,
                                    int64_t t,
                                    vise_err *err) {
-  const scaled *s = as_scaled(w);
-  return multiply(w, vise_weight_matmul_t, s->left, w->m, s->right, w->k, y, ldy, x, ldx, t, err);
+  const vise_sides s = sides_of(w);
+  return vise_weight_sides_matmul_t(w, &s, y, ldy, x, ldx, t, err);
 }
 
 static vise_status scaled_save(const vise_weight *w, vise_tree **out, vise_err *err) {

@@ -53,6 +53,9 @@ vise_tensor *bind_check_matrix_f32(lua_State *L, int arg); /* rank 2, f32, conti
 vise_tensor *bind_check_vector_f32(lua_State *L, int arg); /* rank 1, f32, contiguous */
 vise_tensor *bind_check_vector_i32(lua_State *L, int arg); /* rank 1, i32, contiguous */
 
+/* What each of k columns counts, [k] f32; NULL for nil. `what` begins the message on its length. */
+const float *bind_check_importance(lua_State *L, int arg, const char *what, int64_t k);
+
 /* One field of the options table at `arg`, or the default when the table or the field is absent. */
 lua_Integer bind_option_int(lua_State *L, int arg, const char *name, lua_Integer def);
 lua_Number bind_option_real(lua_State *L, int arg, const char *name, lua_Number def);

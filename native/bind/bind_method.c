@@ -193,26 +193,16 @@ static int method_check(lua_State *L) {
   return 1;
 }
 
-static const float *check_importance(lua_State *L, int arg, const char *who, int64_t k) {
-  if (lua_isnoneornil(L, arg)) {
-    return NULL;
-  }
-  const vise_tensor *importance = bind_check_vector_f32(L, arg);
-  if (vise_tensor_dim(importance, 0) != k) {
-    luaL_error(L, "%s: importance is [%I], expected [%I] (columns of w)", who,
-               (LUAI_UACINT)vise_tensor_dim(importance, 0), (LUAI_UACINT)k);
-  }
-  return vise_tensor_data(importance);
-}
-
 /* native.method.run(name, format|nil, weight, values[, importance [k] f32]) -> weight */
 static int method_run(lua_State *L) {
   double values[VISE_PARAM_MAX];
+  lua_settop(L, 5);
   const vise_method *method = check_method(L, 1);
   const vise_format *format = check_format(L, 2, method);
   const vise_weight *w = bind_check_weight(L, 3);
   check_values(L, 4, method, format, values);
-  const float *importance = check_importance(L, 5, method->name, w->k);
+  const char *who = lua_pushfstring(L, "%s: importance", method->name);
+  const float *importance = bind_check_importance(L, 5, who, w->k);
   vise_err err;
   int64_t bytes = 0;
   vise_weight **slot = bind_new_weight(L);

@@ -72,6 +72,18 @@ vise_tensor *bind_check_vector_i32(lua_State *L, int arg) {
   return check_array(L, arg, VISE_DTYPE_I32, 1);
 }
 
+const float *bind_check_importance(lua_State *L, int arg, const char *what, int64_t k) {
+  if (lua_isnoneornil(L, arg)) {
+    return NULL;
+  }
+  const vise_tensor *t = bind_check_vector_f32(L, arg);
+  if (vise_tensor_dim(t, 0) != k) {
+    luaL_error(L, "%s is [%I], expected [%I] (columns of w)", what,
+               (LUAI_UACINT)vise_tensor_dim(t, 0), (LUAI_UACINT)k);
+  }
+  return vise_tensor_data(t);
+}
+
 /* Push field `name` of the table at `arg`; false, with nothing pushed, when it is absent. */
 static bool push_option(lua_State *L, int arg, const char *name) {
   if (lua_isnoneornil(L, arg)) {

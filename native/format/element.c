@@ -19,10 +19,6 @@ static const struct {
     [VISE_E2M1] = {"e2m1", 4, 6.0f},   [VISE_NF4] = {"nf4", 4, 1.0f},
 };
 
-int vise_element_bits(vise_element e) {
-  return elements[e].bits;
-}
-
 float vise_element_largest(vise_element e) {
   return elements[e].largest;
 }

@@ -5,7 +5,7 @@
  *
  *   value = element(code) scale          the scale of group j / group, as f32
  *
- * Codes of a row are packed as documented at vise_element_bits; a row begins on a byte. Where the
+ * Codes of a row are packed as documented at vise_element_row_bytes; a row begins on a byte. Where the
  * scales are kept, and as what, is the format's business.
  */
 #ifndef VISE_FORMAT_ELEMENT_H
@@ -15,14 +15,12 @@
 #include "kernels/qdot.h"
 #include "kernels/scaled.h"
 
-/* Bits of a code: 8; 6, in a little-endian stream; 4, the first of two codes in the low half of its
-   byte, and of NF4 in the high half. */
-int vise_element_bits(vise_element e);
-
 float vise_element_largest(vise_element e); /* magnitude */
 
 const char *vise_element_name(vise_element e); /* "e4m3" */
 
+/* Of codes of 8 bits; of 6, in a little-endian stream; of 4, the first of two codes in the low half
+   of its byte, and of NF4 in the high half. */
 int64_t vise_element_row_bytes(vise_element e, int64_t k);
 
 /* One row of k values; scales: one per group, 0 where all codes are to be that of +0. */

@@ -32,18 +32,20 @@ static int count(const vise_param *params) {
   return n;
 }
 
+/* `n` rows of out and those of `params` after them; returns how many. */
+static int append(vise_param out[VISE_PARAM_MAX + 1], int n, const vise_param *params) {
+  const int more = count(params);
+  assert(n + more <= VISE_PARAM_MAX);
+  memcpy(out + n, params, (size_t)more * sizeof *params);
+  return n + more;
+}
+
 void vise_method_params(vise_param out[VISE_PARAM_MAX + 1],
                         const vise_method *method,
                         const vise_format *format) {
-  int n = 0;
-  for (const vise_param *p = method->params; p->name != NULL; p++) {
-    assert(n < VISE_PARAM_MAX);
-    out[n++] = *p;
-  }
-  for (const vise_param *p = format == NULL ? NULL : format->params; p != NULL && p->name != NULL;
-       p++) {
-    assert(n < VISE_PARAM_MAX);
-    out[n++] = *p;
+  int n = append(out, 0, method->params);
+  if (format != NULL) {
+    n = append(out, n, format->params);
   }
   out[n] = (vise_param){0};
 }

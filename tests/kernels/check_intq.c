@@ -3,6 +3,7 @@
  * Every level of kernels/intq.h against ref, bit for bit; ref against sums written out in f64 and
  * against a bit stream read one bit at a time. `check_intq --bench` prints ns per weight.
  */
+#include "core/checked.h"
 #include "kernels/check.h"
 #include "kernels/convert.h"
 #include "kernels/intq.h"
@@ -24,10 +25,6 @@ static int64_t length_at(int i) {
   return i <= 70 ? i : primes[i - 71];
 }
 enum { N_LENGTHS = 78 };
-
-static int64_t count_groups(int64_t n, int64_t group) {
-  return (n + group - 1) / group;
-}
 
 /* Ordinary, tied, tiny, huge and zero values. */
 static void fill(float *x, int64_t n, int kind) {
@@ -52,7 +49,7 @@ static void ranges_and_codes_agree_with_ref(void **state) {
     vise_intq_init(&k, level);
     for (int i = 0; i < N_LENGTHS * N_GROUPS; i++) {
       const int64_t n = length_at(i / N_GROUPS), group = groups[i % N_GROUPS];
-      const int64_t n_groups = count_groups(n, group);
+      const int64_t n_groups = vise_ceil_div(n, group);
       const int bits = widths[i % N_WIDTHS], is_symmetric = i / N_WIDTHS % 2;
       check_buffer x = check_create((size_t)n * sizeof(float), (size_t)(i % 16) * 4);
       check_buffer got = check_create((size_t)n, (size_t)(i * 7 % 64));

@@ -3,6 +3,7 @@
  * Every level of kernels/scaled.h against ref, bit for bit; what ref's trials round to against the
  * codes of kernels/convert.h, and its bytes of trits against division.
  */
+#include "core/checked.h"
 #include "kernels/check.h"
 #include "kernels/convert.h"
 #include "kernels/scaled.h"
@@ -22,10 +23,6 @@ static int64_t length_at(int i) {
   return i <= 70 ? i : primes[i - 71];
 }
 enum { N_LENGTHS = 77 };
-
-static int64_t count_groups(int64_t n, int64_t group) {
-  return (n + group - 1) / group;
-}
 
 /* Ordinary, tied, tiny, huge and zero values. */
 static void fill(float *x, int64_t n, int kind) {
@@ -62,7 +59,7 @@ static void groups_of_values_agree_with_ref(void **state) {
     vise_scaled_init(&k, level);
     for (int i = 0; i < N_LENGTHS * N_GROUPS; i++) {
       const int64_t n = length_at(i / N_GROUPS), group = groups[i % N_GROUPS];
-      const int64_t n_groups = count_groups(n, group);
+      const int64_t n_groups = vise_ceil_div(n, group);
       check_buffer x = check_create((size_t)n * 4, (size_t)(i % 16) * 4);
       check_buffer least = check_create((size_t)n_groups * 4, 0);
       check_buffer got = check_create((size_t)n * 4, (size_t)(i * 3 % 16) * 4);
@@ -77,7 +74,7 @@ static void groups_of_values_agree_with_ref(void **state) {
       k.divide(got.data, x.data, n, group, scales);
       assert_memory_equal(got.data, want, got.bytes);
       const int64_t phase = group == 1 ? 0 : (int64_t)(check_random(&seed) % (uint32_t)group);
-      fill_scales(scales, count_groups(n + phase, group));
+      fill_scales(scales, vise_ceil_div(n + phase, group));
       memcpy(want, x.data, x.bytes);
       memcpy(got.data, x.data, x.bytes);
       ref.multiply(want, n, phase, group, scales);
@@ -109,7 +106,7 @@ static void tables_agree_with_ref(void **state) {
       const bool is_high_first = i % 2 != 0;
       const int64_t any = (int64_t)(check_random(&seed) % (uint32_t)group);
       const int64_t phase = i % 4 < 2 ? any / 16 * 16 : any;
-      fill_scales(scales, count_groups(n + phase, group));
+      fill_scales(scales, vise_ceil_div(n + phase, group));
       fill_bytes(packed, (n + 1) / 2, 256);
       check_buffer got = check_create((size_t)n * 4, (size_t)(i % 16) * 4);
 

@@ -292,6 +292,23 @@ static inline void keeps_the_contract_of_weights(const vise_weight *w) {
   vise_mem_free(values);
 }
 
+/* A weight is not loaded after `bytes` bytes of a part of `q`, which is released, have been altered. */
+static inline void refuses_damaged_part(
+    vise_weight *q, vise_tensor *part, const void *value, int bytes, const char *message) {
+  vise_weight *again;
+  vise_tree *t;
+  memcpy(vise_tensor_data(part), value, (size_t)bytes);
+  TRY_OK(vise_weight_save(q, &t, &test_err));
+
+  const vise_status st = vise_weight_load(&again, t, &test_err);
+
+  assert_int_equal(st, VISE_EFORMAT);
+  assert_null(again);
+  assert_string_equal(test_err.msg, message);
+  vise_tree_free(t);
+  vise_weight_release(q);
+}
+
 /* FNV-1a over the bytes of all parts: what must be the same at every level and thread count. */
 static inline uint64_t digest_of(const vise_weight *w, uint64_t hash) {
   vise_tree *t;

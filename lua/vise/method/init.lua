@@ -63,11 +63,12 @@ function M.params(name, options)
     return method.params
   end
   local rows = { table.unpack(method.params) }
-  local wanted = options and options.format or H.format_row.default
-  local format = H.load_formats()[wanted]
+  local format = H.load_formats()[options and options.format or H.format_row.default]
   rows[#rows + 1] = H.format_row
-  return table.move(format and format.params or {}, 1, #(format and format.params or {}), #rows + 1,
-    rows)
+  for _, row in ipairs(format and format.params or {}) do
+    rows[#rows + 1] = row
+  end
+  return rows
 end
 
 --- Options of a method with defaults filled in; raises for unknown names and values out of range.

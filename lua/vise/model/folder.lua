@@ -44,9 +44,6 @@ function M.open(path)
     end
     return native.weight.dense(tensor)
   end
-  function source.tokenizer()
-    return sources.tokenizer(source.tokenizer_file, path)
-  end
   return source
 end
 

@@ -42,9 +42,6 @@ function M.open(path)
   function source.tensor(name)
     return H.checked(path, name, shapes[name], reader:tensor(name))
   end
-  function source.tokenizer()
-    return sources.tokenizer(source.tokenizer_file, path)
-  end
   return source
 end
 

@@ -21,10 +21,13 @@ M.words = "a model folder, a .vise or .gguf file or a run directory"
 function M.open(path)
   must(native.file.stat(path))
   path = must(M.find(path))
-  if must(native.file.stat(path)).kind == "folder" then
-    return require("vise.model.folder").open(path)
+  local kind = must(native.file.stat(path)).kind == "folder" and "folder"
+    or path:find("%.gguf$") and "gguf" or "sealed"
+  local source = require("vise.model." .. kind).open(path)
+  function source.tokenizer()
+    return M.tokenizer(source.tokenizer_file, path)
   end
-  return require(path:find("%.gguf$") and "vise.model.gguf" or "vise.model.sealed").open(path)
+  return source
 end
 
 --- What a path that names a model leads to: a file, or a folder with config.json. One rule for all

@@ -53,9 +53,6 @@ function M.open(path)
     end
     return weight
   end
-  function source.tokenizer()
-    return sources.tokenizer(source.tokenizer_file, path)
-  end
   return source
 end
 

@@ -10,6 +10,7 @@ local M = {}
 ---@field source string
 ---@field version integer
 ---@field needs string[]
+---@field uses string[]
 ---@field is_exact boolean
 ---@field takes_format boolean
 ---@field params vise.OptionRow[] its own; those of a format come after them
@@ -30,10 +31,10 @@ function M.check(name, format, m, k, values) end
 ---@param format string|nil
 ---@param w vise.Weight
 ---@param values number[]
----@param importance? vise.Tensor [k] f32
+---@param extra? vise.MethodExtra
 ---@return vise.Weight|nil weight
----@return string? message
+---@return string? message or, with a weight, a note: "" if there is nothing to say
 ---@return string? code "cancelled"
-function M.run(name, format, w, values, importance) end
+function M.run(name, format, w, values, extra) end
 
 return M

@@ -17,13 +17,14 @@ local H = {}
 ---@field param table types of recipe parameters
 ---@field recipe fun(spec: table): vise.Recipe
 ---@field run table recipes executed and recorded
+---@field stats table what calibration knows of the inputs of weights
 ---@field tensor table n-d arrays
 ---@field text table numbers and tables as people read them
 ---@field version string
 
 H.modules = {
-  "artifact", "check", "linalg", "method", "metric", "model", "native", "param", "run", "tensor",
-  "text", "weight",
+  "artifact", "check", "linalg", "method", "metric", "model", "native", "param", "run", "stats",
+  "tensor", "text", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

@@ -118,38 +118,24 @@ end
 
 --- The weight compressed by a method of the family quant; `self` is not changed.
 ---@param self vise.Weight
----@param options? table `method` ("rtn" if absent), `importance` [k] f32, and the method's options;
---- an importance that the method would not use (rtn with search = "none") raises
+---@param options? table `method` ("rtn" if absent), `stats` (vise.Moments, or the importance of each
+--- column, [k] f32) and the method's options; an importance that the method would not use (rtn with
+--- search = "none") raises
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
 function methods.quantize(self, options)
-  local method = require("vise.method")
-  local name, extra, rest = "rtn", {}, {}
-  for key, value in check.sorted_pairs(options or {}) do
-    if key == "method" then
-      name = value
-    elseif key == "importance" then
-      extra.importance = value
-    else
-      rest[key] = value
-    end
-  end
-  local family = method.find(name).family
-  if family ~= "quant" then
-    check.fail("quantize: method '%s' is of the family %s, expected quant", name, family)
-  end
-  return method.run(name, self, rest, extra)
+  return H.compress("quantize", "quant", "rtn", self, options)
 end
 
 ---@class vise.FactorOptions
 ---@field rank integer 1 to min(m, k)
----@field importance? vise.Tensor [k] f32, 0 or more: what a column counts in the squared error
+---@field stats? vise.Tensor [k] f32, 0 or more: what a column counts in the squared error
 ---@field values? string|table how both factors are stored, as `values` of vise.SparseOptions
 
 --- The product of two factors of a rank that is nearest, up to a little: a truncated SVD by random
 -- projections, whose numbers are the same in every run. Each factor has the roots of the singular
--- values. A column without importance is 0.
+-- values. A column of no importance is 0.
 ---@param self vise.Weight
 ---@param options vise.FactorOptions
 ---@return vise.Weight|nil weight of the kind lowrank
@@ -157,14 +143,14 @@ end
 ---@return string? code "cancelled"
 function methods.factor(self, options)
   local o = options or {}
-  H.check_names("factor", o, { "rank", "importance", "values" })
+  H.check_names("factor", o, { "rank", "stats", "values" })
   local dtype, quantize = H.stored_values(o.values)
   local shape = self:shape()
   if math.type(o.rank) ~= "integer" or o.rank < 1 or o.rank > math.min(shape[1], shape[2]) then
     check.fail("factor: rank is %s, expected an integer in [1, %d]", check.quote(o.rank),
       math.min(shape[1], shape[2]))
   end
-  local roots, inverses = H.roots("factor", o.importance, shape[2])
+  local roots, inverses = H.roots("factor", o.stats, shape[2])
   local values, message, code = H.scaled_values(self, { right = roots })
   if values == nil then
     return nil, message, code
@@ -201,19 +187,49 @@ end
 --- Relative error |self - original| / |original|; 0 if both are zero.
 ---@param self vise.Weight
 ---@param original vise.Weight of the same shape; raises without it
----@param importance? vise.Tensor [k] f32, 0 or more: what a column counts in the Frobenius norms
+---@param stats? vise.Moments|vise.Tensor of the inputs: the norms are then those of the outputs under
+--- them, sqrt(tr(E H E') / tr(W H W')); or [k] f32, what a column counts in the Frobenius norms
 ---@return number|nil error
 ---@return string? message
 ---@return string? code "cancelled"
-function methods.error(self, original, importance)
+function methods.error(self, original, stats)
   if original == nil then
     check.fail("error: the original is absent, expected the weight to compare with: q:error(w)")
   end
-  local squared, norm, code = original:difference(self, importance)
+  local squared, norm, code
+  if native.stats.is_moments(stats) then
+    squared, norm, code = native.stats.output_error(original, self, stats)
+  else
+    squared, norm, code = original:difference(self, stats)
+  end
   if squared == nil then
     return nil, norm, code
   end
   return squared == 0 and 0.0 or math.sqrt(squared / norm)
+end
+
+--- The weight by a method of that family: what `quantize`, `prune` and `share` have in common.
+function H.compress(verb, family, default, w, options)
+  local method = require("vise.method")
+  local name, stats, rest = default, nil, {}
+  for key, value in check.sorted_pairs(options or {}) do
+    if key == "method" then
+      name = value
+    elseif key == "stats" then
+      stats = value
+    else
+      rest[key] = value
+    end
+  end
+  local found = method.find(name)
+  if found.family ~= family then
+    check.fail("%s: method '%s' is of the family %s, expected %s", verb, name, found.family, family)
+  elseif found.scope ~= "weight" then
+    check.fail("%s: method '%s' is of scope %s, expected weight", verb, name, found.scope)
+  end
+  local extra = native.stats.is_moments(stats) and method.extra(name, stats)
+    or { importance = stats }
+  return method.run(name, w, rest, extra)
 end
 
 --- The square roots of n numbers as an f32 tensor, and the inverses of these, 0 of a 0; nil of nil.

@@ -7,6 +7,7 @@
 #define VISE_BIND_BIND_H
 
 #include "core/status.h"
+#include "stats/moments.h"
 #include "tensor/tensor.h"
 #include "weight/weight.h"
 
@@ -43,6 +44,9 @@ vise_tensor *bind_check_tensor(lua_State *L, int arg);
 vise_tensor *bind_test_tensor(lua_State *L, int arg); /* NULL if it is no open tensor */
 vise_weight **bind_new_weight(lua_State *L);
 vise_weight *bind_check_weight(lua_State *L, int arg);
+
+/* Raises on what is no open userdata of stats/moments.h. */
+vise_moments *bind_check_moments(lua_State *L, int arg);
 
 /* A dtype by its name; a table of dimensions into `shape`, which returns the rank. */
 vise_dtype bind_check_dtype(lua_State *L, int arg);

@@ -116,7 +116,7 @@ static void push_needs(lua_State *L, unsigned needs) {
   }
 }
 
-/* native.method.list() -> {{name, family, summary, source, version, needs, is_exact, takes_format,
+/* native.method.list() -> {{name, family, summary, source, version, needs, uses, is_exact, takes_format,
    params}, ...}; params: the method's own */
 static int method_list(lua_State *L) {
   lua_newtable(L);
@@ -126,6 +126,8 @@ static int method_list(lua_State *L) {
     set_text(L, "family", method->family);
     push_needs(L, method->needs);
     lua_setfield(L, -2, "needs");
+    push_needs(L, method->uses);
+    lua_setfield(L, -2, "uses");
     lua_pushboolean(L, method->is_exact);
     lua_setfield(L, -2, "is_exact");
     lua_pushboolean(L, method->takes_format);
@@ -193,20 +195,33 @@ static int method_check(lua_State *L) {
   return 1;
 }
 
-/* native.method.run(name, format|nil, weight, values[, importance [k] f32]) -> weight */
+/* native.method.run(name, format|nil, weight, values[, {importance = [k] f32, moments, name, seed}])
+   -> weight, note: "" or one line on trouble that was got over */
 static int method_run(lua_State *L) {
   double values[VISE_PARAM_MAX];
   lua_settop(L, 5);
   const vise_method *method = check_method(L, 1);
   const vise_format *format = check_format(L, 2, method);
-  const vise_weight *w = bind_check_weight(L, 3);
+  vise_method_input in = {.w = bind_check_weight(L, 3), .values = values, .name = ""};
   check_values(L, 4, method, format, values);
-  const char *who = lua_pushfstring(L, "%s: importance", method->name);
-  const float *importance = bind_check_importance(L, 5, who, w->k);
+  if (!lua_isnil(L, 5)) {
+    luaL_checktype(L, 5, LUA_TTABLE);
+    const char *who = lua_pushfstring(L, "%s: importance", method->name);
+    lua_getfield(L, 5, "importance");
+    in.importance = bind_check_importance(L, lua_gettop(L), who, in.w->k);
+    if (lua_getfield(L, 5, "moments") != LUA_TNIL) {
+      in.moments = bind_check_moments(L, lua_gettop(L));
+    }
+    if (lua_getfield(L, 5, "name") != LUA_TNIL) {
+      in.name = luaL_checkstring(L, lua_gettop(L));
+    }
+    in.seed = (uint64_t)bind_option_int(L, 5, "seed", 0);
+  }
   vise_err err;
   int64_t bytes = 0;
+  char note[VISE_NOTE_BYTES];
   vise_weight **slot = bind_new_weight(L);
-  vise_status st = vise_method_run(slot, method, format, w, values, importance, &err);
+  vise_status st = vise_method_run(slot, method, format, &in, note, &err);
   if (st == VISE_OK) {
     st = vise_weight_bytes(&bytes, *slot, &err);
   }
@@ -214,7 +229,8 @@ static int method_run(lua_State *L) {
     return bind_fail(L, &err);
   }
   bind_count_bytes(L, (size_t)bytes);
-  return 1;
+  lua_pushstring(L, note);
+  return 2;
 }
 
 static const luaL_Reg format_functions[] = {{"list", format_list}, {NULL, NULL}};

@@ -79,20 +79,42 @@ vise_status vise_method_check(const vise_method *method,
   return VISE_OK;
 }
 
+static vise_status
+check_moments(const vise_method *method, const vise_method_input *in, vise_err *err) {
+  const unsigned bits = VISE_NEEDS_MOMENTS | VISE_NEEDS_CROSS;
+  if (in->moments == NULL && (method->needs & bits) != 0) {
+    return vise_fail(err, VISE_EARG, "%s: needs statistics of the inputs, which are not given",
+                     method->name);
+  } else if (in->moments == NULL) {
+    return VISE_OK;
+  } else if (in->moments->n != in->w->k) {
+    return vise_fail(err, VISE_ESHAPE, "%s: statistics are of %lld columns, expected %lld",
+                     method->name, (long long)in->moments->n, (long long)in->w->k);
+  } else if ((method->needs & VISE_NEEDS_CROSS) != 0 && in->moments->cross == NULL) {
+    return vise_fail(err, VISE_EARG, "%s: needs cross moments, which are not in the statistics",
+                     method->name);
+  } else if (in->moments->count < 1) {
+    return vise_fail(err, VISE_EARG, "%s: statistics are of 0 tokens, expected some", method->name);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_method_run(vise_weight **out,
                             const vise_method *method,
                             const vise_format *format,
-                            const vise_weight *w,
-                            const double *values,
-                            const float *importance,
+                            const vise_method_input *in,
+                            char note_out[VISE_NOTE_BYTES],
                             vise_err *err) {
   *out = NULL;
-  VISE_TRY(vise_method_check(method, format, w->m, w->k, values, err));
+  note_out[0] = '\0';
+  VISE_TRY(vise_method_check(method, format, in->w->m, in->w->k, in->values, err));
+  VISE_TRY(check_moments(method, in, err));
+  vise_method_input full = *in;
+  full.note = note_out;
   vise_format_spec s;
-  vise_method_input in = {.w = w, .importance = importance, .values = values};
   if (format != NULL) {
-    s = format_spec(method, format, w->m, w->k, values);
-    in.format = &s;
+    s = format_spec(method, format, in->w->m, in->w->k, in->values);
+    full.format = &s;
   }
-  return method->run(out, &in, err);
+  return method->run(out, &full, err);
 }

@@ -12,6 +12,7 @@
 #include "core/param.h"
 #include "core/status.h"
 #include "format/format.h"
+#include "stats/moments.h"
 #include "weight/weight.h"
 
 #include <stdbool.h>
@@ -26,20 +27,28 @@ typedef enum vise_needs { /* a bit set: what must be collected before */
                           VISE_NEEDS_DATA = 8
 } vise_needs;
 
+enum { VISE_NOTE_BYTES = 256 };
+
 typedef struct vise_method_input {
   const vise_weight *w;           /* [m, k], borrowed, unchanged */
   const float *importance;        /* [k] >= 0, E[x_j^2] of the inputs; NULL: all equal. EARG from a
                                     method that would not use it with these values */
+  const vise_moments *moments;    /* of the inputs, n = k; not NULL if the method needs them, else
+                                    NULL unless it `uses` them and they were collected */
   const double *values;           /* one per row of `params` */
   const vise_format_spec *format; /* what to write; NULL unless the method takes a format */
+  const char *name;               /* the place, "" if none: the key of random numbers */
+  uint64_t seed;                  /* of the run: the other half of that key */
+  char *note; /* [VISE_NOTE_BYTES], "" before: one line on numerical trouble that was got over
+                 ("damping raised to 0.1"), which the run reports */
 } vise_method_input;
 
 typedef struct vise_method {
   const char *name, *family, *summary, *source; /* family: "quant", "prune", "factor", "share" */
   int version;                                  /* raised when the result changes */
-  unsigned needs;                               /* of vise_needs */
-  bool is_exact;                                /* the same parts at every level and thread count */
-  bool takes_format; /* writes any number format, whose options follow its own */
+  unsigned needs, uses; /* of vise_needs: what must be there, and what else is looked at */
+  bool is_exact;        /* the same parts at every level and thread count */
+  bool takes_format;    /* writes any number format, whose options follow its own */
   double
       max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the contract
                            test wants 0.9 to 1 times it; 0 with takes_format: that of the format */
@@ -70,13 +79,15 @@ vise_status vise_method_check(const vise_method *method,
                               const double *values,
                               vise_err *err) VISE_MUST_USE;
 
-/* Check, then run: *out is a new weight [m, k]. `values`: one per row of vise_method_params. */
+/* Check, then run: *out is a new weight [m, k]. Of `in`, `values` has one per row of
+   vise_method_params; `format` and `note` are filled here.
+   Errors: VISE_EARG (moments that are needed and absent), VISE_ESHAPE (moments of other columns),
+   and those of `run`. */
 vise_status vise_method_run(vise_weight **out,
                             const vise_method *method,
                             const vise_format *format,
-                            const vise_weight *w,
-                            const double *values,
-                            const float *importance,
+                            const vise_method_input *in,
+                            char note_out[VISE_NOTE_BYTES],
                             vise_err *err) VISE_MUST_USE;
 
 #endif

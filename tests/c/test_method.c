@@ -44,12 +44,37 @@ static void fill_variants(void) {
   }
 }
 
+/* Of inputs that are correlated as real ones are, the same ones in every run. */
+static vise_moments *moments_of(int64_t n) {
+  enum { TOKENS = 64 };
+  float *x = calloc((size_t)(2 * TOKENS * n) + 1, sizeof *x), *o = x + TOKENS * n;
+  for (int64_t i = 0; i < TOKENS; i++) {
+    const float shared = (float)((i * 37) % 64) / 32.0f - 1.0f;
+    for (int64_t j = 0; j < n; j++) {
+      const int64_t mixed = (i * 7919 + j * 104729 + i * j * 31) % 1009;
+      x[i * n + j] = shared + (float)mixed / 504.5f - 1.0f;
+      o[i * n + j] = x[i * n + j] + (float)((mixed * 13) % 101) / 1010.0f;
+    }
+  }
+  vise_moments *s;
+  TRY_OK(vise_moments_create(&s, n, true, &test_err));
+  TRY_OK(vise_moments_add(s, x, n, o, n, TOKENS, &test_err));
+  free(x);
+  return s;
+}
+
 static vise_status try_run(vise_weight **out,
                            const variant *v,
                            const vise_weight *w,
                            const double *values,
                            const float *importance) {
-  return vise_method_run(out, v->method, v->format, w, values, importance, &test_err);
+  vise_moments *moments = (v->method->needs | v->method->uses) != 0 ? moments_of(w->k) : NULL;
+  const vise_method_input in = {
+      .w = w, .importance = importance, .moments = moments, .values = values, .name = "layers.0.x"};
+  char note[VISE_NOTE_BYTES];
+  const vise_status st = vise_method_run(out, v->method, v->format, &in, note, &test_err);
+  vise_moments_free(moments);
+  return st;
 }
 
 static vise_weight *run(const variant *v, const vise_weight *w, const double *values) {

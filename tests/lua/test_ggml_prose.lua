@@ -25,11 +25,11 @@ end
 
 function H.never_loses(w, importance)
   for _, format in ipairs(H.FORMATS) do
-    local ours = assert(w:quantize({ format = format, importance = importance }))
+    local ours = assert(w:quantize({ format = format, stats = importance }))
     -- q8_0 and tq2_0 of ggml take no importance
     local is_weighted = importance ~= nil and format ~= "q8_0" and format ~= "tq2_0"
     local theirs = assert(w:quantize({
-      format = format, search = "ggml", importance = is_weighted and importance or nil,
+      format = format, search = "ggml", stats = is_weighted and importance or nil,
     }))
 
     local our_error, their_error = ours:error(w, importance), theirs:error(w, importance)

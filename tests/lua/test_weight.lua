@@ -351,7 +351,7 @@ end
 function TestWeight:test_factor_weighs_columns_by_importance()
   local w <close> = weight.dense(native.tensor.from("f32", { 2, 3 }, { 9, 7, 1, -8, 9, 2 }))
   local importance <close> = native.tensor.from("f32", { 3 }, { 0, 1e-8, 4 })
-  local f <close> = w:factor({ rank = 1, importance = importance })
+  local f <close> = w:factor({ rank = 1, stats = importance })
   local values = f:dense():table()
   lu.assertEquals({ values[1], values[4] }, { 0, 0 })
   lu.assertAlmostEquals(values[3], 1, 1e-4)
@@ -381,8 +381,8 @@ function TestWeight:test_factor_refuses_what_it_cannot_do()
     [{}] = "factor: rank is nil, expected an integer in [1, 3]",
     [{ rank = 4 }] = "factor: rank is 4, expected an integer in [1, 3]",
     [{ rnak = 1 }] = "did you mean 'rank'",
-    [{ rank = 1, importance = short }] = "factor: importance is [1], expected [5] (columns of w)",
-    [{ rank = 1, importance = negative }] =
+    [{ rank = 1, stats = short }] = "factor: importance is [1], expected [5] (columns of w)",
+    [{ rank = 1, stats = negative }] =
       "factor: importance of column 2 is -1, expected 0 or more",
   }) do
     lu.assertErrorMsgContains(message, w.factor, w, options)

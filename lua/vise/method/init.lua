@@ -10,6 +10,12 @@ local native = require("vise.native")
 local M = {}
 local H = {}
 
+---@class vise.MethodExtra what a method gets beside the weight and its options
+---@field importance? vise.Tensor [k] f32, at least 0: what a column counts
+---@field moments? vise.Moments of the inputs of the weight
+---@field name? string the place, with `seed` the key of random numbers
+---@field seed? integer
+
 ---@class vise.Method
 ---@field name string
 ---@field family string "quant", "prune", "factor" or "share"
@@ -17,11 +23,13 @@ local H = {}
 ---@field source string paper or document
 ---@field version integer raised when the result changes
 ---@field scope string "weight", "site", "block" or "model"
----@field needs string[] of "moments", "cross", "gradients", "data"; fields of `extra`
+---@field needs string[] of "moments", "cross", "gradients", "data": what must be there
+---@field uses? string[] the same: what else it looks at where it is there
 ---@field is_exact boolean the same bytes at every CPU level and thread count
 ---@field params vise.OptionRow[] its own; see vise.method.params
 ---@field takes_format? boolean the option `format` names a number format, whose options are its too
----@field run fun(w: vise.Weight, options: table, extra: table): vise.Weight|nil, string?, string?
+---@field run fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
+--- the weight and perhaps a note on trouble that was got over; or nil, message, code
 ---@field check? fun(m: integer, k: integer, options: table) raises
 
 --- All methods, sorted by name.
@@ -103,9 +111,9 @@ end
 ---@param name string
 ---@param w vise.Weight [m, k]
 ---@param options? table<string, any>
----@param extra? { importance?: vise.Tensor } [k] f32, at least 0; beside it the method's needs
+---@param extra? vise.MethodExtra
 ---@return vise.Weight|nil weight
----@return string? message
+---@return string? message or, with a weight, a note on numerical trouble that was got over
 ---@return string? code "cancelled"
 function M.run(name, w, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
@@ -115,7 +123,24 @@ function M.run(name, w, options, extra)
     return nil, message, code
   end
   H.check_result(name, w, result)
-  return result
+  return result, message ~= "" and message or nil
+end
+
+--- Statistics of the inputs of a weight as that method takes them: as they are if it needs or uses
+--- moments, else what they say of each column's importance.
+---@param name string
+---@param moments vise.Moments
+---@return vise.MethodExtra
+function M.extra(name, moments)
+  local method = M.find(name)
+  for _, list in ipairs({ method.needs, method.uses or {} }) do
+    for _, need in ipairs(list) do
+      if need == "moments" or need == "cross" then
+        return { moments = moments }
+      end
+    end
+  end
+  return { importance = moments:importance() }
 end
 
 --- The registry, filled at first use: rows from C, then the files of this folder.
@@ -142,7 +167,7 @@ function H.of_native(method)
   end
   function method.run(w, resolved, extra)
     local values = H.values(method, resolved)
-    return native.method.run(method.name, resolved.format, w, values, extra.importance)
+    return native.method.run(method.name, resolved.format, w, values, extra)
   end
   return method
 end
@@ -186,7 +211,12 @@ H.fields = {
   { "version", "number" }, { "scope", "string" }, { "needs", "table" }, { "is_exact", "boolean" },
   { "params", "table" }, { "run", "function" },
 }
-H.needs = { cross = true, data = true, gradients = true, moments = true }
+H.needs = {
+  cross = "cross moments of the inputs",
+  data = "a calibration text",
+  gradients = "gradients",
+  moments = "statistics of the inputs",
+}
 
 function H.add(methods, method)
   if type(method) ~= "table" then
@@ -201,10 +231,12 @@ function H.add(methods, method)
       check.fail("method '%s': %s is a %s, expected a %s", tostring(method.name), field, is, kind)
     end
   end
-  for _, need in ipairs(method.needs) do
-    if not H.needs[need] then
-      local message = check.unknown("need", need, check.sorted_keys(H.needs))
-      check.fail("method '%s': %s", method.name, message)
+  for _, list in ipairs({ method.needs, method.uses or {} }) do
+    for _, need in ipairs(list) do
+      if not H.needs[need] then
+        local message = check.unknown("need", need, check.sorted_keys(H.needs))
+        check.fail("method '%s': %s", method.name, message)
+      end
     end
   end
   if methods[method.name] then
@@ -231,10 +263,12 @@ function H.apart(method)
   return copy
 end
 
+--- `extra` has what the method needs; cross moments are part of the moments.
 function H.check_needs(method, extra)
   for _, need in ipairs(method.needs) do
-    if extra == nil or extra[need] == nil then
-      check.fail("%s: needs '%s', which is not given", method.name, need)
+    if extra == nil or extra[need == "cross" and "moments" or need] == nil then
+      check.fail("%s: needs %s, which %s not given (stats = ...)", method.name, H.needs[need],
+        need == "data" and "is" or "are")
     end
   end
 end

@@ -13,6 +13,7 @@ local core = {}
 ---@field jansson string
 ---@field pcre2 string
 ---@field openssl string
+---@field sqlite string
 ---@field cpu "ref"|"avx2"|"avx512" the level of the kernels in use
 ---@field cpu_detected "ref"|"avx2"|"avx512" the highest level of this machine
 ---@field cpu_model string
@@ -30,6 +31,13 @@ function core.threads(n) end
 --- A clock that only goes forward.
 ---@return number seconds
 function core.clock() end
+
+--- Wait, looking at the cancel flag.
+---@param seconds number at most 3600
+---@return true?
+---@return string? message
+---@return string? code "cancelled"
+function core.sleep(seconds) end
 
 --- The wall clock.
 ---@return number seconds since 1970

@@ -38,6 +38,10 @@ function Process:kill(signal) end
 ---@return string? code
 function Process:wait() end
 
+--- Does it still run? Once it does not, wait returns at once.
+---@return boolean
+function Process:is_running() end
+
 --- End it (SIGTERM, after two seconds SIGKILL) if it runs, and let go. Safe to call twice.
 function Process:close() end
 

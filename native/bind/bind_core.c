@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <pcre2.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,7 +25,7 @@ static void set_string(lua_State *L, const char *name, const char *value) {
   lua_setfield(L, -2, name);
 }
 
-/* core.version() -> {vise, lua, zstd, openblas, openblas_core, jansson, pcre2, openssl, cpu,
+/* core.version() -> {vise, lua, zstd, openblas, openblas_core, jansson, pcre2, openssl, sqlite, cpu,
    cpu_detected, cpu_model, cpu_wish_ignored}; the last is nil unless VISE_CPU asked for too much */
 static int core_version(lua_State *L) {
   char pcre2[64] = "unknown";
@@ -39,6 +40,7 @@ static int core_version(lua_State *L) {
   set_string(L, "jansson", jansson_version_str());
   set_string(L, "pcre2", pcre2);
   set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
+  set_string(L, "sqlite", sqlite3_libversion());
   set_string(L, "cpu", vise_cpu_name(vise_cpu_used()));
   set_string(L, "cpu_detected", vise_cpu_name(vise_cpu_detect()));
   set_string(L, "cpu_model", vise_cpu_model());
@@ -74,6 +76,26 @@ static int core_clock(lua_State *L) {
 /* core.time() -> seconds since 1970 */
 static int core_time(lua_State *L) {
   return push_time(L, CLOCK_REALTIME);
+}
+
+/* core.sleep(seconds) -> true | nil, message, "cancelled"; at most 3600 */
+static int core_sleep(lua_State *L) {
+  const lua_Number seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "expected 0 to 3600 seconds");
+  const struct timespec step = {.tv_nsec = 10000000};
+  struct timespec begin, now;
+  vise_err err;
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  do {
+    if (vise_cancel_check(&err) != VISE_OK) {
+      return bind_fail(L, &err);
+    }
+    nanosleep(&step, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec) <
+           seconds);
+  lua_pushboolean(L, true);
+  return 1;
 }
 
 /* core.peak_rss() -> the most bytes of memory this program ever had resident */
@@ -205,6 +227,7 @@ static const luaL_Reg functions[] = {
     {"threads", core_threads},
     {"clock", core_clock},
     {"time", core_time},
+    {"sleep", core_sleep},
     {"peak_rss", core_peak_rss},
     {"memory", core_memory},
     {"cancel", core_cancel},

@@ -157,6 +157,12 @@ static int process_wait(lua_State *L) {
   return 2;
 }
 
+/* p:is_running() -> boolean; once false, wait returns at once */
+static int process_is_running(lua_State *L) {
+  lua_pushboolean(L, vise_process_is_running(check_process(L, 1)));
+  return 1;
+}
+
 /* p:close(), __close, __gc: end it if it runs, let go. Safe to call twice. */
 static int process_close(lua_State *L) {
   vise_process **slot = luaL_checkudata(L, 1, PROCESS);
@@ -192,8 +198,8 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read_line", process_read_line}, {"kill", process_kill}, {"wait", process_wait},
-    {"close", process_close},         {NULL, NULL},
+    {"read_line", process_read_line},   {"kill", process_kill},   {"wait", process_wait},
+    {"is_running", process_is_running}, {"close", process_close}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -279,6 +279,10 @@ vise_status vise_process_wait(vise_process *p, int *code_out, int *signal_out, v
   }
 }
 
+bool vise_process_is_running(vise_process *p) {
+  return !p->is_reaped && reap(p, NULL) == VISE_OK && !p->is_reaped;
+}
+
 vise_status vise_process_limit_memory(size_t bytes, vise_err *err) {
   /* The sixth number of statm is the pages of data and stack: more than RLIMIT_DATA counts. */
   unsigned long long pages = 0;

@@ -50,6 +50,9 @@ void vise_process_kill(vise_process *p, int signal_number);
 vise_status
 vise_process_wait(vise_process *p, int *code_out, int *signal_out, vise_err *err) VISE_MUST_USE;
 
+/* Does it still run? False once it has ended: then the next wait returns at once. */
+bool vise_process_is_running(vise_process *p);
+
 /*
  * This process gets no more writable memory than `bytes` beyond what it has now.
  * Errors: VISE_EIO where the system does not say what it has, or refuses.

@@ -10,7 +10,7 @@ function TestCommands:test_version_names_the_libraries_and_the_level()
   local output, code = program.run({ "--version" })
 
   lu.assertEquals(code, 0)
-  for word in ("vise lua zstd openblas jansson pcre2 openssl cpu"):gmatch("%S+") do
+  for word in ("vise lua zstd openblas jansson pcre2 openssl sqlite cpu"):gmatch("%S+") do
     lu.assertStrContains(output, word)
   end
   lu.assertEquals(program.json({ "version", "--json" }).vise, native.core.version().vise)

@@ -7,7 +7,7 @@ TestCore = {}
 
 function TestCore:test_every_library_has_a_version()
   local version = core.version()
-  for _, name in ipairs({ "vise", "lua", "zstd", "jansson", "pcre2", "openssl" }) do
+  for _, name in ipairs({ "vise", "lua", "zstd", "jansson", "pcre2", "openssl", "sqlite" }) do
     lu.assertStrMatches(version[name], "%d+%.%d+.*")
   end
   lu.assertStrContains(version.openblas, "OpenBLAS")
@@ -21,6 +21,17 @@ function TestCore:test_threads_are_set_and_told()
   lu.assertEquals(core.threads(), 3)
   lu.assertErrorMsgContains("expected 1 to 256 threads", core.threads, 0)
   core.threads(before)
+end
+
+function TestCore:test_sleep_takes_its_time_and_ends_when_cancelled()
+  local begin = core.clock()
+  lu.assertTrue(core.sleep(0.05))
+  lu.assertTrue(core.clock() - begin >= 0.05)
+
+  core.cancel()
+  local answer = { core.sleep(60) }
+  core.cancel_clear()
+  lu.assertEquals(answer, { nil, "interrupted", "cancelled" })
 end
 
 function TestCore:test_clocks_and_memory_are_plausible()

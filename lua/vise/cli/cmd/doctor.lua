@@ -86,7 +86,7 @@ function H.lines(report)
   end
   local openblas = ("%s (core %s)"):format(version.openblas, version.openblas_core)
   lines[#lines + 1] = { "openblas", openblas }
-  for _, name in ipairs({ "lua", "zstd", "jansson", "pcre2", "openssl" }) do
+  for _, name in ipairs({ "lua", "zstd", "jansson", "pcre2", "openssl", "sqlite" }) do
     lines[#lines + 1] = { name, version[name] }
   end
   lines[#lines + 1] = { "readline", report.readline and "there" or "not there" }

@@ -14,7 +14,7 @@ function H.run(args)
     return
   end
   term.write(("vise %s\n"):format(version.vise))
-  for _, name in ipairs({ "lua", "zstd", "openblas", "jansson", "pcre2", "openssl" }) do
+  for _, name in ipairs({ "lua", "zstd", "openblas", "jansson", "pcre2", "openssl", "sqlite" }) do
     term.write(("%-10s %s\n"):format(name, version[name]))
   end
   term.write(("%-10s %s (of this machine: %s), %s\n"):format(

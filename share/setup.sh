@@ -5,7 +5,7 @@ set -eu
 
 packages="build-essential cmake ninja-build pkg-config
   lua5.4 liblua5.4-dev libopenblas-dev libzstd-dev libjansson-dev libpcre2-dev libssl-dev
-  libsqlite3-dev gnuplot-nox libjs-chart.js
+  libsqlite3-dev libseccomp-dev gnuplot-nox libjs-chart.js
   lua-unit lua-check libcmocka-dev libsimde-dev clang-format"
 
 if [ $# -gt 0 ]; then

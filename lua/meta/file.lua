@@ -63,6 +63,12 @@ function file.list(folder) end
 ---@return string? code
 function file.stat(path) end
 
+--- Bytes on disk of a folder and all in it, at least 4 KiB for each; 0 if it is not there.
+---@param path string
+---@param stop_at integer above which counting ends
+---@return integer
+function file.tree_bytes(path, stop_at) end
+
 --- Is the path itself a symbolic link, whether or not it leads anywhere?
 ---@param path string
 ---@return boolean

@@ -125,6 +125,27 @@ function M.parse(row, text)
   return check.parse(row, text)
 end
 
+--- Why a row is not sound, or nil.
+---@param row table
+---@return string|nil problem
+function M.problem(row)
+  if type(row.doc) ~= "string" then
+    return ("doc is %s, expected a text"):format(type(row.doc))
+  elseif row.default == nil then
+    return nil
+  end
+  local fits = H.words[row.kind] and type(row.default) == "string" and row.default ~= ""
+    or not H.words[row.kind] and check.value(row, row.default) ~= nil
+  local path = M.is_input(row) and row.default or ""
+  if not fits then
+    local text = "the default is %s, expected %s"
+    return text:format(check.quote(row.default), M.expected(row))
+  elseif path == "." or path:match("^/") or ("/" .. path .. "/"):find("/../", 1, true) then
+    local text = "the default is %s, expected a relative path without '..'"
+    return text:format(check.quote(row.default))
+  end
+end
+
 H.inputs = { model = true, text = true, data = true, file = true }
 H.words = {
   model = "a model folder, a .vise or .gguf file or a run directory",
@@ -146,7 +167,10 @@ function H.new(kind, spec, allowed)
       error(("param.%s: %s"):format(kind, check.unknown("field", key, known)), 3)
     end
   end
-  H.check_row(row)
+  local problem = M.problem(row)
+  if problem then
+    error(("param.%s: %s"):format(kind, problem), 3)
+  end
   local handle = setmetatable({}, {
     __metatable = false,
     __name = "vise.param",
@@ -156,26 +180,6 @@ function H.new(kind, spec, allowed)
   })
   H.rows[handle] = row
   return handle
-end
-
-function H.check_row(row)
-  if type(row.doc) ~= "string" then
-    error(("param.%s: doc is %s, expected a text"):format(row.kind, type(row.doc)), 4)
-  end
-  if row.default == nil then
-    return
-  end
-  local fits = H.words[row.kind] and type(row.default) == "string" and row.default ~= ""
-    or not H.words[row.kind] and check.value(row, row.default) ~= nil
-  if not fits then
-    local text = "param.%s: the default is %s, expected %s"
-    error(text:format(row.kind, check.quote(row.default), M.expected(row)), 4)
-  end
-  local path = M.is_input(row) and row.default or ""
-  if path == "." or path:match("^/") or ("/" .. path .. "/"):find("/../", 1, true) then
-    local text = "param.%s: the default is %s, expected a relative path without '..'"
-    error(text:format(row.kind, check.quote(row.default)), 4)
-  end
 end
 
 return M

@@ -15,6 +15,15 @@ function M.bytes(n)
   return i == 1 and ("%d B"):format(n) or ("%.1f %s"):format(n, units[i])
 end
 
+--- The bytes that a text such as "512M", "1.5 GiB" or "4096" stands for; units are powers of 1024.
+---@param text string
+---@return integer|nil bytes at least 1
+function M.parse_bytes(text)
+  local digits, unit = text:match("^(%d+%.?%d*)%s*([KMGT]?)i?B?$")
+  local bytes = digits and tonumber(digits) * 1024 ^ (unit == "" and 0 or ("KMGT"):find(unit, 1, true))
+  return bytes and bytes >= 1 and bytes < 2 ^ 60 and bytes // 1 | 0 or nil
+end
+
 --- "340 ms", "4.2 s", "3 min 05 s", "2 h 07 min".
 ---@param seconds number
 ---@return string

@@ -60,6 +60,12 @@ vise_tensor *bind_check_vector_i32(lua_State *L, int arg); /* rank 1, i32, conti
 /* What each of k columns counts, [k] f32; NULL for nil. `what` begins the message on its length. */
 const float *bind_check_importance(lua_State *L, int arg, const char *what, int64_t k);
 
+/*
+ * Push a userdata after the list on top of the stack: its strings, borrowed from the list, NULL at
+ * the end. Raises, beginning with `who`, for what is no string or holds a NUL byte.
+ */
+const char *const *bind_push_strings(lua_State *L, const char *who);
+
 /* One field of the options table at `arg`, or the default when the table or the field is absent. */
 lua_Integer bind_option_int(lua_State *L, int arg, const char *name, lua_Integer def);
 lua_Number bind_option_real(lua_State *L, int arg, const char *name, lua_Number def);

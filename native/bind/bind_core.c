@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "core/parallel.h"
+#include "core/process.h"
 #include "core/rng.h"
 #include "linalg/lapack.h"
 #include "tensor/random.h"
@@ -15,7 +16,6 @@
 #include <openssl/crypto.h>
 #include <pcre2.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <zstd.h>
@@ -100,19 +100,7 @@ static int core_sleep(lua_State *L) {
 
 /* core.peak_rss() -> the most bytes of memory this program ever had resident */
 static int core_peak_rss(lua_State *L) {
-  /* getrusage would count what the program that started this one had. */
-  long long kib = 0;
-  char line[256];
-  FILE *status = fopen("/proc/self/status", "re");
-  while (status != NULL && fgets(line, sizeof line, status) != NULL) {
-    if (sscanf(line, "VmHWM: %lld", &kib) == 1) {
-      break;
-    }
-  }
-  if (status != NULL) {
-    fclose(status);
-  }
-  lua_pushinteger(L, kib * 1024);
+  lua_pushinteger(L, (lua_Integer)vise_process_peak_bytes());
   return 1;
 }
 

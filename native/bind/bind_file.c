@@ -72,6 +72,14 @@ static int file_remove_tree(lua_State *L) {
   return done(L, vise_file_remove_tree(luaL_checkstring(L, 1), &err), &err);
 }
 
+/* file.tree_bytes(path, stop_at) -> bytes on disk of a folder; more than stop_at as soon as passed */
+static int file_tree_bytes(lua_State *L) {
+  const lua_Integer stop_at = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, stop_at >= 0, 2, "expected at least 0");
+  lua_pushinteger(L, (lua_Integer)vise_file_tree_bytes(luaL_checkstring(L, 1), (uint64_t)stop_at));
+  return 1;
+}
+
 /* file.rename(from, to) -> true */
 static int file_rename(lua_State *L) {
   vise_err err;
@@ -198,6 +206,7 @@ static const luaL_Reg functions[] = {
     {"replace", file_replace},
     {"make_dirs", file_make_dirs},
     {"remove_tree", file_remove_tree},
+    {"tree_bytes", file_tree_bytes},
     {"rename", file_rename},
     {"list", file_list},
     {"stat", file_stat},

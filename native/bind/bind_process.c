@@ -15,25 +15,6 @@ static vise_process *check_process(lua_State *L, int arg) {
   return *slot;
 }
 
-/* The strings of the list on top of the stack, NULL at the end, as a userdata pushed after it. */
-static const char *const *push_list(lua_State *L, const char *what) {
-  const lua_Integer n = luaL_len(L, -1);
-  const char **list = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *list, 0);
-  for (lua_Integer i = 0; i < n; i++) {
-    if (lua_geti(L, -2, i + 1) != LUA_TSTRING) {
-      luaL_error(L, "process: %s[%I] is a %s, expected a string", what, i + 1,
-                 luaL_typename(L, -1));
-    }
-    list[i] = lua_tostring(L, -1); /* the list keeps it alive */
-    if (strlen(list[i]) != lua_rawlen(L, -1)) {
-      luaL_error(L, "process: %s[%I] holds a NUL byte", what, i + 1);
-    }
-    lua_pop(L, 1);
-  }
-  list[n] = NULL;
-  return list;
-}
-
 /* From {NAME = value | false} on top of the stack, push the list {"NAME=value", "NAME", ...}. */
 static void push_changes(lua_State *L) {
   lua_Integer n = 0;
@@ -56,7 +37,8 @@ static void push_changes(lua_State *L) {
 }
 
 static void check_keys(lua_State *L) {
-  static const char *const known[] = {"argv", "env", "input", "capture", "seconds", NULL};
+  static const char *const known[] = {"argv",        "env",        "input", "capture",
+                                      "keep_errors", "line_bytes", NULL};
   for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     int i = 0;
@@ -64,14 +46,16 @@ static void check_keys(lua_State *L) {
       i++;
     }
     if (known[i] == NULL) {
-      luaL_error(L, "process: unknown option '%s' (known: argv, capture, env, input, seconds)",
-                 name);
+      luaL_error(
+          L,
+          "process: unknown option '%s' (known: argv, capture, env, input, keep_errors, line_bytes)",
+          name);
     }
   }
 }
 
 /* process.spawn{argv = {...}, env = {NAME = value or false}, input = string, capture = boolean,
-   seconds = integer} -> process */
+   keep_errors = boolean, line_bytes = integer} -> process */
 static int process_spawn(lua_State *L) {
   vise_process_options options = {0};
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -81,14 +65,14 @@ static int process_spawn(lua_State *L) {
   if (lua_getfield(L, 1, "argv") != LUA_TTABLE) {
     return luaL_error(L, "process: argv is a %s, expected a list of strings", luaL_typename(L, -1));
   }
-  options.argv = push_list(L, "argv");
+  options.argv = bind_push_strings(L, "process: argv");
   if (options.argv[0] == NULL) {
     return luaL_error(L, "process: argv is empty, expected a program and its arguments");
   }
   const int env_type = lua_getfield(L, 1, "env");
   if (env_type == LUA_TTABLE) {
     push_changes(L);
-    options.env = push_list(L, "env");
+    options.env = bind_push_strings(L, "process: env");
   } else if (env_type != LUA_TNIL) {
     return luaL_error(L, "process: env is a %s, expected a table", luaL_typename(L, -1));
   }
@@ -98,15 +82,12 @@ static int process_spawn(lua_State *L) {
   } else if (input_type != LUA_TNIL) {
     return luaL_error(L, "process: input is a %s, expected a string", luaL_typename(L, -1));
   }
-  if (lua_getfield(L, 1, "seconds") != LUA_TNIL) {
-    int is_integer;
-    const lua_Integer seconds = lua_tointegerx(L, -1, &is_integer);
-    if (!is_integer || seconds < 1 || seconds > 1000000) {
-      return luaL_error(L, "process: seconds is %s, expected an integer from 1 to 1000000",
-                        luaL_tolstring(L, -1, NULL));
-    }
-    options.seconds = (int)seconds;
+  options.is_error_kept = bind_option_bool(L, 1, "keep_errors", false);
+  const lua_Integer line_bytes = bind_option_int(L, 1, "line_bytes", 64 << 20);
+  if (line_bytes < 1) {
+    return luaL_error(L, "process: line_bytes is %I, expected at least 1", line_bytes);
   }
+  options.line_bytes = (size_t)line_bytes;
   vise_err err;
   vise_process **slot = lua_newuserdatauv(L, sizeof *slot, 0);
   *slot = NULL;
@@ -117,15 +98,28 @@ static int process_spawn(lua_State *L) {
   return 1;
 }
 
-/* p:read_line() -> the next line it printed, or nil at the end; nil, message, code on trouble */
+/* Argument `arg`, seconds, as milliseconds; nil: for ever. */
+static int64_t check_wait(lua_State *L, int arg) {
+  const lua_Number seconds = luaL_optnumber(L, arg, -1);
+  luaL_argcheck(L, lua_isnoneornil(L, arg) || (seconds >= 0 && seconds < 1e9), arg,
+                "expected seconds from 0 to 10^9");
+  return (int64_t)(seconds < 0 ? -1 : seconds * 1e3);
+}
+
+/* p:read_line([seconds]) -> the next line it printed, nil at the end, false when there is none yet;
+   nil, message, code on trouble */
 static int process_read_line(lua_State *L) {
   const char *line;
   size_t n;
+  bool is_late;
   vise_err err;
-  if (vise_process_read_line(check_process(L, 1), &line, &n, &err) != VISE_OK) {
+  if (vise_process_read_line(check_process(L, 1), check_wait(L, 2), &line, &n, &is_late, &err) !=
+      VISE_OK) {
     return bind_fail(L, &err);
   }
-  if (line == NULL) {
+  if (is_late) {
+    lua_pushboolean(L, false);
+  } else if (line == NULL) {
     luaL_pushfail(L);
   } else {
     lua_pushlstring(L, line, n);
@@ -142,12 +136,18 @@ static int process_kill(lua_State *L) {
   return 0;
 }
 
-/* p:wait() -> exit code, or 128 + signal and the signal */
+/* p:wait([seconds]) -> exit code, or 128 + signal and the signal; false when it still runs */
 static int process_wait(lua_State *L) {
   int code, signal_number;
+  bool is_late;
   vise_err err;
-  if (vise_process_wait(check_process(L, 1), &code, &signal_number, &err) != VISE_OK) {
+  if (vise_process_wait(check_process(L, 1), check_wait(L, 2), &code, &signal_number, &is_late,
+                        &err) != VISE_OK) {
     return bind_fail(L, &err);
+  }
+  if (is_late) {
+    lua_pushboolean(L, false);
+    return 1;
   }
   lua_pushinteger(L, code);
   if (signal_number == 0) {
@@ -160,6 +160,15 @@ static int process_wait(lua_State *L) {
 /* p:is_running() -> boolean; once false, wait returns at once */
 static int process_is_running(lua_State *L) {
   lua_pushboolean(L, vise_process_is_running(check_process(L, 1)));
+  return 1;
+}
+
+/* p:errors() -> what it has written to the standard error that is kept */
+static int process_errors(lua_State *L) {
+  const vise_process *p = check_process(L, 1);
+  enum { ROOM = (64 << 10) + 1 };
+  char *text = lua_newuserdatauv(L, ROOM, 0);
+  lua_pushlstring(L, text, vise_process_errors(p, text, ROOM));
   return 1;
 }
 
@@ -178,28 +187,20 @@ static int process_die_with_parent(lua_State *L) {
   return 0;
 }
 
-/* process.limit_memory(bytes): this process gets no more memory than that beyond what it has now */
-static int process_limit_memory(lua_State *L) {
-  const lua_Integer bytes = luaL_checkinteger(L, 1);
-  luaL_argcheck(L, bytes > 0 && bytes < INT64_C(1) << 46, 1, "expected 1 to 2^46 bytes");
-  vise_err err;
-  if (vise_process_limit_memory((size_t)bytes, &err) != VISE_OK) {
-    return bind_fail(L, &err);
-  }
-  lua_pushboolean(L, true);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"die_with_parent", process_die_with_parent},
-    {"limit_memory", process_limit_memory},
     {"spawn", process_spawn},
     {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {
-    {"read_line", process_read_line},   {"kill", process_kill},   {"wait", process_wait},
-    {"is_running", process_is_running}, {"close", process_close}, {NULL, NULL},
+    {"read_line", process_read_line},
+    {"kill", process_kill},
+    {"wait", process_wait},
+    {"is_running", process_is_running},
+    {"errors", process_errors},
+    {"close", process_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -138,3 +138,20 @@ bool bind_option_bool(lua_State *L, int arg, const char *name, bool def) {
   lua_pop(L, 1);
   return v;
 }
+
+const char *const *bind_push_strings(lua_State *L, const char *who) {
+  const lua_Integer n = luaL_len(L, -1);
+  const char **list = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *list, 0);
+  for (lua_Integer i = 0; i < n; i++) {
+    if (lua_geti(L, -2, i + 1) != LUA_TSTRING) {
+      luaL_error(L, "%s[%I] is a %s, expected a string", who, i + 1, luaL_typename(L, -1));
+    }
+    list[i] = lua_tostring(L, -1);
+    if (strlen(list[i]) != lua_rawlen(L, -1)) {
+      luaL_error(L, "%s[%I] holds a NUL byte", who, i + 1);
+    }
+    lua_pop(L, 1);
+  }
+  list[n] = NULL;
+  return list;
+}

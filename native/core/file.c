@@ -348,6 +348,23 @@ vise_status vise_file_remove_tree(const char *path, vise_err *err) {
   return VISE_OK;
 }
 
+static uint64_t counted_bytes, stop_counting_at; /* nftw hands nothing on to count_one */
+
+static int count_one(const char *path, const struct stat *info, int type, struct FTW *ftw) {
+  (void)path;
+  (void)ftw;
+  const uint64_t bytes = type == FTW_NS ? 0 : 512 * (uint64_t)info->st_blocks;
+  counted_bytes += bytes < 4096 ? 4096 : bytes;
+  return counted_bytes > stop_counting_at;
+}
+
+uint64_t vise_file_tree_bytes(const char *path, uint64_t stop_at) {
+  counted_bytes = 0;
+  stop_counting_at = stop_at;
+  (void)nftw(path, count_one, 32, FTW_PHYS);
+  return counted_bytes;
+}
+
 vise_status vise_file_rename(const char *from, const char *to, vise_err *err) {
   if (rename(from, to) != 0) {
     return vise_fail(err, VISE_EIO, "%s: cannot rename to %s: %s", from, to, strerror(errno));

@@ -70,6 +70,13 @@ vise_status vise_file_make_dirs(const char *path, vise_err *err) VISE_MUST_USE; 
 /* rm -r: what links lead to stays; a path that is not there is fine. */
 vise_status vise_file_remove_tree(const char *path, vise_err *err) VISE_MUST_USE;
 
+/*
+ * Bytes on disk of a folder and all in it, at least 4 KiB for each; a number above `stop_at` as soon
+ * as that is passed. What vanishes meanwhile is not counted; 0 for a path that is not there.
+ * One thread at a time.
+ */
+uint64_t vise_file_tree_bytes(const char *path, uint64_t stop_at);
+
 vise_status vise_file_rename(const char *from, const char *to, vise_err *err) VISE_MUST_USE;
 
 /* What a path leads to, links followed. Device, inode, size and time together say "unchanged". */

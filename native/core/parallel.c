@@ -157,6 +157,13 @@ static void start_threads(int wanted) {
   }
 }
 
+void vise_threads_start(void) {
+  pthread_once(&hooks_once, install_hooks);
+  pthread_mutex_lock(&pool.lock);
+  start_threads(vise_threads() - 1);
+  pthread_mutex_unlock(&pool.lock);
+}
+
 void vise_threads_set(int count) {
   pthread_mutex_lock(&pool.call);
   thread_count = clamp_threads(count);

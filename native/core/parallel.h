@@ -29,6 +29,9 @@ vise_status vise_parallel_for(int64_t n, int64_t grain, vise_chunk_fn *fn, void 
 int vise_threads(void);           /* VISE_THREADS, or the processors this process may use; 1..256 */
 void vise_threads_set(int count); /* from the main thread, between parallel calls */
 
+/* Start now the threads that the first call would start, for who is soon not allowed to. */
+void vise_threads_start(void);
+
 void vise_cancel(void); /* async-signal-safe */
 void vise_cancel_clear(void);
 bool vise_cancelled(void); /* polled by long loops outside the pool */

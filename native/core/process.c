@@ -24,13 +24,19 @@
 
 extern char **environ;
 
-enum { PIECE = 1 << 16, LINE_LIMIT = 64 << 20, POLL_MS = 50, TERM_MS = 2000 };
+enum {
+  PIECE = 1 << 16,
+  LINE_BYTES = 64 << 20,
+  ERROR_BYTES = 64 << 10,
+  POLL_MS = 50,
+  TERM_MS = 2000,
+};
 
 struct vise_process {
   pid_t pid;
   int output; /* -1 when not captured */
-  int seconds;
-  int64_t deadline_ms; /* of its output; 0 for none */
+  int errors; /* -1 when not kept */
+  size_t line_bytes;
   bool is_reaped;
   int code, signal_number;
   char *buffer; /* owned; bytes [begin, end) were read and not yet handed out */
@@ -95,8 +101,24 @@ static int open_input(const vise_process_options *o) {
   return fd;
 }
 
+/* A file in memory that cannot grow: whoever writes more has a failed write. */
+static int open_errors(void) {
+  const int fd = memfd_create("vise-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd >= 0 && (ftruncate(fd, ERROR_BYTES) != 0 ||
+                  fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+/* Its standard input, output and error; below 0: ours. */
+typedef struct ends {
+  int input, output, errors;
+} ends;
+
 /* posix_spawn's way: an error number, 0 for none. */
-static int spawn(pid_t *pid, const vise_process_options *o, char **env, int input, int output) {
+static int spawn(pid_t *pid, const vise_process_options *o, char **env, ends its) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   sigset_t none, ours;
@@ -112,9 +134,12 @@ static int spawn(pid_t *pid, const vise_process_options *o, char **env, int inpu
   }
   e = posix_spawnattr_init(&attributes);
   if (e == 0) {
-    e = posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-    if (e == 0 && output >= 0) {
-      e = posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    e = posix_spawn_file_actions_adddup2(&files, its.input, STDIN_FILENO);
+    if (e == 0 && its.output >= 0) {
+      e = posix_spawn_file_actions_adddup2(&files, its.output, STDOUT_FILENO);
+    }
+    if (e == 0 && its.errors >= 0) {
+      e = posix_spawn_file_actions_adddup2(&files, its.errors, STDERR_FILENO);
     }
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &ours);
@@ -145,23 +170,24 @@ vise_status vise_process_spawn(vise_process **out, const vise_process_options *o
     return st;
   }
   vise_process *p = memory;
-  int ends[2] = {-1, -1};
-  const int input = open_input(o);
-  int e = input < 0 || (o->is_captured && pipe2(ends, O_CLOEXEC) != 0) ? errno : 0;
-  if (e == 0) {
-    e = spawn(&p->pid, o, env, input, ends[1]);
-  }
-  close_if_open(input);
-  close_if_open(ends[1]);
+  int pipe_ends[2] = {-1, -1};
+  p->errors = o->is_error_kept ? open_errors() : -1;
+  ends its = {.input = open_input(o), .errors = p->errors};
+  const bool is_open = its.input >= 0 && (p->errors >= 0 || !o->is_error_kept) &&
+                       (!o->is_captured || pipe2(pipe_ends, O_CLOEXEC) == 0);
+  its.output = pipe_ends[1];
+  const int e = is_open ? spawn(&p->pid, o, env, its) : errno;
+  close_if_open(its.input);
+  close_if_open(its.output);
   vise_mem_free(env);
   if (e != 0) {
-    close_if_open(ends[0]);
+    close_if_open(pipe_ends[0]);
+    close_if_open(p->errors);
     vise_mem_free(p);
     return vise_fail(err, VISE_EIO, "%s: cannot start: %s", o->argv[0], strerror(e));
   }
-  p->output = ends[0];
-  p->seconds = o->seconds;
-  p->deadline_ms = o->seconds > 0 ? now_ms() + INT64_C(1000) * o->seconds : 0;
+  p->output = pipe_ends[0];
+  p->line_bytes = o->line_bytes > 0 ? o->line_bytes : LINE_BYTES;
   *out = p;
   return VISE_OK;
 }
@@ -175,9 +201,9 @@ static vise_status make_room(vise_process *p, vise_err *err) {
   if (p->room - p->end >= PIECE) {
     return VISE_OK;
   }
-  if (p->room >= LINE_LIMIT) {
-    return vise_fail(err, VISE_EFORMAT, "a program printed a line of more than %d bytes",
-                     LINE_LIMIT - PIECE);
+  if (p->end - p->begin > p->line_bytes) {
+    return vise_fail(err, VISE_EFORMAT, "a program printed a line of more than %zu bytes",
+                     p->line_bytes);
   }
   void *grown = p->buffer;
   VISE_TRY(vise_mem_resize(&grown, 2 * p->room + PIECE, err));
@@ -186,13 +212,20 @@ static vise_status make_room(vise_process *p, vise_err *err) {
   return VISE_OK;
 }
 
+/* Milliseconds from now as a moment of now_ms(). */
+static int64_t deadline_after(int64_t wait_ms) {
+  return wait_ms < 0 || wait_ms > INT64_MAX / 2 ? INT64_MAX : now_ms() + wait_ms;
+}
+
 /* Wait for more output and append it; *is_end when there will be none. */
-static vise_status read_more(vise_process *p, bool *is_end, vise_err *err) {
+static vise_status
+read_more(vise_process *p, int64_t deadline_ms, bool *is_end, bool *is_late, vise_err *err) {
   VISE_TRY(make_room(p, err));
   for (;;) {
     VISE_TRY(vise_cancel_check(err));
-    if (p->deadline_ms > 0 && now_ms() > p->deadline_ms) {
-      return vise_fail(err, VISE_EIO, "the program has not ended after %d s", p->seconds);
+    if (now_ms() >= deadline_ms) {
+      *is_late = true;
+      return VISE_OK;
     }
     struct pollfd wait = {.fd = p->output, .events = POLLIN};
     const int ready = poll(&wait, 1, POLL_MS);
@@ -212,10 +245,16 @@ static vise_status read_more(vise_process *p, bool *is_end, vise_err *err) {
   }
 }
 
-vise_status
-vise_process_read_line(vise_process *p, const char **out, size_t *bytes_out, vise_err *err) {
+vise_status vise_process_read_line(vise_process *p,
+                                   int64_t wait_ms,
+                                   const char **out,
+                                   size_t *bytes_out,
+                                   bool *is_late,
+                                   vise_err *err) {
   *out = NULL;
   *bytes_out = 0;
+  *is_late = false;
+  const int64_t deadline_ms = deadline_after(wait_ms);
   bool is_end = p->output < 0;
   size_t seen = 0; /* bytes of the line that hold no end */
   for (;;) {
@@ -228,11 +267,11 @@ vise_process_read_line(vise_process *p, const char **out, size_t *bytes_out, vis
       p->begin += *bytes_out + (stop != NULL);
       return VISE_OK;
     }
-    if (is_end) {
+    if (is_end || *is_late) {
       return VISE_OK;
     }
     seen = have;
-    VISE_TRY(read_more(p, &is_end, err));
+    VISE_TRY(read_more(p, deadline_ms, &is_end, is_late, err));
   }
 }
 
@@ -262,9 +301,16 @@ static vise_status reap(vise_process *p, vise_err *err) {
   return VISE_OK;
 }
 
-vise_status vise_process_wait(vise_process *p, int *code_out, int *signal_out, vise_err *err) {
+vise_status vise_process_wait(vise_process *p,
+                              int64_t wait_ms,
+                              int *code_out,
+                              int *signal_out,
+                              bool *is_late,
+                              vise_err *err) {
   *code_out = 0;
   *signal_out = 0;
+  *is_late = false;
+  const int64_t deadline_ms = deadline_after(wait_ms);
   for (;;) {
     if (!p->is_reaped) {
       VISE_TRY(reap(p, err));
@@ -275,12 +321,36 @@ vise_status vise_process_wait(vise_process *p, int *code_out, int *signal_out, v
       return VISE_OK;
     }
     VISE_TRY(vise_cancel_check(err));
+    if (now_ms() >= deadline_ms) {
+      *is_late = true;
+      return VISE_OK;
+    }
     sleep_ms(2);
   }
 }
 
 bool vise_process_is_running(vise_process *p) {
   return !p->is_reaped && reap(p, NULL) == VISE_OK && !p->is_reaped;
+}
+
+size_t vise_process_errors(const vise_process *p, char *out, size_t room) {
+  const ssize_t n = p->errors < 0 ? 0 : pread(p->errors, out, room - 1, 0);
+  out[n > 0 ? n : 0] = '\0';
+  return strlen(out);
+}
+
+size_t vise_process_peak_bytes(void) {
+  /* getrusage would count what the program that started this one had. The file stays open: in a
+     sandbox it has no path. */
+  static int fd = -1;
+  if (fd < 0) {
+    fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  }
+  char text[4096] = "";
+  const ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
+  const char *row = n > 0 ? strstr(text, "VmHWM:") : NULL;
+  unsigned long long kib = 0;
+  return row != NULL && sscanf(row, "VmHWM: %llu", &kib) == 1 ? (size_t)kib * 1024 : 0;
 }
 
 vise_status vise_process_limit_memory(size_t bytes, vise_err *err) {
@@ -309,6 +379,7 @@ void vise_process_close(vise_process *p) {
   if (p == NULL) {
     return;
   }
+  close_if_open(p->errors);
   close_if_open(p->output); /* a child that prints on learns that nobody listens */
   vise_process_kill(p, SIGTERM);
   const int64_t deadline = now_ms() + TERM_MS;

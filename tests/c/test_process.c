@@ -10,17 +10,18 @@
 static vise_status echo(vise_err *err) {
   static const char *const argv[] = {"cat", NULL}, *const env[] = {"A=b", "HOME", NULL};
   const vise_process_options options = {
-      .argv = argv, .env = env, .input = "one\ntwo", .input_bytes = 7, .is_captured = true};
+      .argv = argv, .env = env, .input = "one\ntwo", .input_bytes = 7, .is_captured = true, .is_error_kept = true};
   vise_process *p;
   const char *line;
   size_t n;
   int code, signal_number;
+  bool is_late;
   VISE_TRY(vise_process_spawn(&p, &options, err));
-  vise_status st = vise_process_read_line(p, &line, &n, err);
+  vise_status st = vise_process_read_line(p, -1, &line, &n, &is_late, err);
   if (st == VISE_OK) {
     assert_int_equal(n, 3);
     assert_memory_equal(line, "one", 3);
-    st = vise_process_wait(p, &code, &signal_number, err);
+    st = vise_process_wait(p, -1, &code, &signal_number, &is_late, err);
   }
   vise_process_close(p);
   return st;

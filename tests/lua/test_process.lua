@@ -97,12 +97,45 @@ function TestProcess:test_whether_it_runs_is_known_without_waiting()
   lu.assertEquals({ p:wait() }, { 128 + 9, 9 })
 end
 
-function TestProcess:test_output_that_does_not_end_in_time_is_given_up()
-  local argv = { "sh", "-c", "echo one; exec sleep 60" }
-  local p <close> = assert(process.spawn({ argv = argv, capture = true, seconds = 1 }))
+function TestProcess:test_waiting_for_a_line_and_for_the_end_may_be_given_up()
+  local argv = { "sh", "-c", "echo one; printf tw; read x; echo o; exec sleep 60" }
+  local p <close> = assert(process.spawn({ argv = argv, capture = true, input = "\n" }))
 
   lu.assertEquals(p:read_line(), "one")
-  lu.assertEquals({ p:read_line() }, { nil, "the program has not ended after 1 s", "io" })
+  lu.assertEquals(p:read_line(30), "two")
+  lu.assertEquals({ p:read_line(0.1) }, { false })
+  lu.assertEquals({ p:wait(0.1) }, { false })
+  p:kill(9)
+  lu.assertEquals({ p:wait(30) }, { 137, 9 })
+end
+
+function TestProcess:test_half_a_line_is_no_line_yet()
+  local argv = { "sh", "-c", "printf half; exec sleep 60" }
+  local p <close> = assert(process.spawn({ argv = argv, capture = true }))
+
+  lu.assertEquals({ p:read_line(0.3) }, { false })
+  p:kill(9)
+  lu.assertEquals(p:read_line(30), "half")
+end
+
+function TestProcess:test_a_line_that_is_too_long_is_refused()
+  local p <close> = assert(process.spawn({ argv = { "cat", "/dev/zero" }, capture = true,
+    line_bytes = 1000 }))
+
+  lu.assertEquals({ p:read_line() },
+    { nil, "a program printed a line of more than 1000 bytes", "format" })
+end
+
+function TestProcess:test_standard_error_is_kept_up_to_a_size()
+  local p <close> = assert(process.spawn({ keep_errors = true,
+    argv = { "sh", "-c", "echo oops >&2; seq 100000 >&2; echo $? > /dev/null; exit 4" } }))
+  local q <close> = assert(process.spawn({ argv = { "true" } }))
+
+  lu.assertEquals({ p:wait() }, { 4 })
+  q:wait()
+  lu.assertEquals(p:errors():sub(1, 9), "oops\n1\n2\n")
+  lu.assertTrue(#p:errors() <= 65536)
+  lu.assertEquals(q:errors(), "")
 end
 
 function TestProcess:test_a_program_that_is_not_there_is_named()
@@ -119,7 +152,7 @@ function TestProcess:test_wrong_options_are_raised()
     { { argv = { "a" }, envv = {} }, "process: unknown option 'envv'" },
     { { argv = { "a" }, env = { A = true } }, "process: env holds A = true" },
     { { argv = { "a" }, env = { ["A=B"] = "" } }, "process: env holds A=B = " },
-    { { argv = { "a" }, seconds = 0.5 }, "process: seconds is 0.5, expected an integer from 1" },
+    { { argv = { "a" }, line_bytes = 0 }, "process: line_bytes is 0, expected at least 1" },
     { { argv = { "a" }, input = 3 }, "process: input is a number, expected a string" },
   }
   for _, case in ipairs(cases) do

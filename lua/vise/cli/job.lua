@@ -3,6 +3,7 @@
 
 local claims = require("vise.run.claims")
 local exit = require("vise.cli.exit")
+local limits = require("vise.cli.limits")
 local measured = require("vise.cli.measured")
 local native = require("vise.native")
 local options = require("vise.cli.options")
@@ -21,6 +22,7 @@ M.options = {
   { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of random numbers" },
   options.json,
   options.quiet,
+  table.unpack(limits.options),
 }
 
 --- Run a request to its end and print what came of it. Raises vise.Exit.
@@ -29,6 +31,7 @@ M.options = {
 function M.run(request, given)
   local display = progress.new(given)
   request.out, request.seed = given.out, given.seed
+  limits.apply(request, given)
   request.on_event = function(event)
     if event.event == "progress" then
       display:update(event.done, event.total, event.unit)

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- The process in which a recipe runs: a request as JSON on standard input, events as JSON lines on
---- standard output, an exit code. It opens nothing that the request does not name.
+--- standard output, an exit code. Before the recipe is loaded it shuts itself off from everything
+--- that the request does not name.
 
 local check = require("vise.check")
 local job = require("vise.run.job")
 local native = require("vise.native")
 local param = require("vise.param")
 local recipe = require("vise.recipe")
+local sandbox = require("vise.run.sandbox")
 
 local M = {}
 local H = {}
@@ -18,7 +20,13 @@ function M.main()
   local request, problem = native.json.decode(io.read("a"))
   local ok, message, code = false, problem, "format"
   if request then
-    ok, message, code = H.actions[request.action](request)
+    ok, message, code = true, nil, nil
+    if request.sandbox then
+      ok, message, code = sandbox.enter(request.sandbox)
+    end
+    if ok then
+      ok, message, code = H.actions[request.action](request)
+    end
   end
   if not ok then
     if native.core.cancelled() then
@@ -32,19 +40,13 @@ end
 
 H.actions = {}
 H.describe_seconds = 2
-H.describe_bytes = 512 << 20
 
 function H.actions.describe(request)
   H.limit_time(request.path)
-  assert(native.process.limit_memory(H.describe_bytes))
   local ok, description, message, code = pcall(H.description, request)
   debug.sethook()
   if not ok then
     description, message, code = nil, description, "format"
-  end
-  if message == "not enough memory" then -- Lua's own words, which no handler of ours sees
-    message = "%s: not enough memory to load it in %d MiB, expected a file that only declares"
-    message = message:format(request.path, H.describe_bytes >> 20)
   end
   if description == nil then
     return nil, message, code

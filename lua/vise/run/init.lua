@@ -6,12 +6,14 @@
 -- is a whole run.
 
 local check = require("vise.check")
+local host = require("vise.run.host")
 local input = require("vise.run.input")
 local native = require("vise.native")
 local param = require("vise.param")
 local place = require("vise.place")
 local protocol = require("vise.metric.protocol")
 local record = require("vise.run.record")
+local sandbox = require("vise.run.sandbox")
 
 local M = {}
 local H = {}
@@ -24,6 +26,9 @@ local H = {}
 ---@field out? string the run directory; default runs/NAME-TIME
 ---@field seed? integer 0
 ---@field is_made_here? boolean the text is not a file of the user's
+---@field limits? vise.Limits none if absent
+---@field is_untrusted? boolean its own paths are not taken for inputs
+---@field is_open? boolean without the sandbox, for debugging
 ---@field on_event? fun(event: table) progress, log and row events of the child
 
 ---@class vise.Run
@@ -44,32 +49,29 @@ function M.read(path)
   return { name = path:match("([^/]+)$"):gsub("%.lua$", ""), path = path, text = text }
 end
 
---- How long a recipe may take to say what it is. The child gives up by itself sooner, unless it
---- is in one long call of a C function.
-M.describe_seconds = 10
-
 --- What a recipe says of itself, learned in a process that has no file.
----@param recipe {path: string, text: string}
+---@param recipe {path: string, text: string, is_open: boolean?}
 ---@return {about: string, params: vise.OptionRow[], claims: table}|nil
 ---@return string|nil message
 ---@return string|nil code
 function M.describe(recipe)
   local description
   local request = { action = "describe", path = recipe.path, text = recipe.text }
-  local ok, message, code = H.child(request, function(event)
-    if event.event == "description" then
+  local ok, message, code = host.run(request, {
+    on_event = function(event)
       description = event
-    end
-  end, M.describe_seconds)
+    end,
+    limits = sandbox.DESCRIBE,
+    is_open = recipe.is_open,
+  })
   if not ok then
-    message = code == "io" and recipe.path .. ": loading it: " .. message or message
     return nil, message, code
   end
   return description
 end
 
 --- Values for the parameters of a recipe: names, then values, then files, then what is missing.
----@param recipe {path: string}
+---@param recipe {path: string, is_untrusted: boolean?}
 ---@param rows vise.OptionRow[]
 ---@param given {[1]: string, [2]: string}[]
 ---@return table<string, any>|nil values paths as they were written
@@ -99,7 +101,7 @@ function M.resolve(recipe, rows, given)
   local missing = {}
   for _, row in ipairs(rows) do
     if values[row.name] == nil and param.is_input(row) and row.default then
-      values[row.name] = place.default(row.default)
+      values[row.name] = H.default_path(recipe, row.default)
     elseif values[row.name] == nil then
       values[row.name] = row.default
     end
@@ -162,6 +164,12 @@ function M.execute(request)
 end
 
 H.recipe_limit = 1 << 20
+
+--- The path a recipe has for an input that is not given. A stranger's could be that of a key.
+function H.default_path(recipe, default)
+  local path = place.default(default)
+  return (path ~= default or not recipe.is_untrusted) and path or nil
+end
 
 function H.value(row, text)
   local value, expected = param.parse(row, text)
@@ -239,12 +247,16 @@ function H.fill(path, run, request)
     return message, code
   end
   local job = run:request(path)
-  ok, message, code = H.child(job, function(event)
-    run:take(event)
-    if request.on_event then
-      request.on_event(event)
-    end
-  end)
+  ok, message, code = host.run(job, {
+    on_event = function(event)
+      run:take(event)
+      if request.on_event then
+        request.on_event(event)
+      end
+    end,
+    limits = request.limits or {},
+    is_open = request.is_open,
+  })
   if not ok then
     return message, code
   end
@@ -252,57 +264,6 @@ function H.fill(path, run, request)
   if not ok then
     return message, code
   end
-end
-
---- Start a child with a request on its standard input and hand its events on; true or nil, message,
---- code. The child is gone when this returns or raises; `seconds`: what it may take.
-function H.child(request, on_event, seconds)
-  local process <close>, message, code = native.process.spawn({
-    argv = H.child_argv(),
-    input = native.json.encode(request),
-    capture = true,
-    seconds = seconds,
-  })
-  if process == nil then
-    return nil, message, code
-  end
-  local failure, line
-  while true do
-    line, message, code = process:read_line()
-    if line == nil then
-      break
-    end
-    local event = native.json.decode(line)
-    if type(event) ~= "table" then
-      return nil, "the run's process printed something that is no event", "format"
-    elseif event.event == "failure" then
-      failure = event
-    else
-      on_event(event)
-    end
-  end
-  if message then
-    process:kill(code == "cancelled" and 15 or 9)
-    return nil, message, code
-  elseif failure then
-    return nil, failure.message, failure.code
-  end
-  local exit_code, signal = process:wait()
-  if signal then
-    return nil, ("the run's process was ended by signal %d"):format(signal), "io"
-  elseif exit_code ~= 0 then
-    return nil, ("the run's process ended with code %d"):format(exit_code), "io"
-  end
-  return true
-end
-
---- The program that runs a recipe: this one, or the Lua that required us.
-function H.child_argv()
-  local exe = assert(native.file.exe())
-  if exe:match("vise$") then
-    return { exe, "_child" }
-  end
-  return { exe, "-e", "os.exit(require('vise.run.child').main(), true)" }
 end
 
 return M

@@ -24,7 +24,7 @@ function M.run(argv, env)
   local process <close> = assert(native.process.spawn({ argv = words, env = merged, capture = true,
     input = merged.VISE_TEST_INPUT or "" }))
   local lines = {}
-  for line in process.read_line, process do
+  for line in function() return process:read_line() end do
     lines[#lines + 1] = line .. "\n"
   end
   local code = process:wait()

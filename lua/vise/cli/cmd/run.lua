@@ -5,6 +5,7 @@ local check = require("vise.check")
 local described = require("vise.cli.described")
 local exit = require("vise.cli.exit")
 local job = require("vise.cli.job")
+local limits = require("vise.cli.limits")
 local native = require("vise.native")
 local run = require("vise.run")
 local text = require("vise.text")
@@ -13,6 +14,7 @@ local H = {}
 
 function H.run(args)
   local request = H.read(args[1])
+  request.is_open = args.options["no-sandbox"]
   request.given = {}
   for i = 2, #args do
     local name, value = args[i]:match("^([%a_][%w_]*)=(.*)$")
@@ -51,19 +53,25 @@ function H.suggest(path)
   return names and check.suggest(name or path, names)
 end
 
+H.options = { limits.untrusted, limits.no_sandbox }
+table.move(job.options, 1, #job.options, 1 + #H.options, H.options)
+
 ---@type vise.Command
 return {
   summary = "run a recipe and record it",
-  usage = { "vise run RECIPE [NAME=VALUE ...] [--out DIR] [--seed N] [--json]" },
+  usage = { "vise run RECIPE [NAME=VALUE ...] [--untrusted] [--out DIR] [--seed N] [--json]" },
   positional = {
     { name = "RECIPE", doc = "a Lua file; `vise run RECIPE --help` shows its parameters" },
     { name = "NAME=VALUE", doc = "a parameter of the recipe", optional = true, many = true },
   },
-  options = job.options,
+  options = H.options,
   details = [[
 The run directory holds run.json (parameters, hashes of the inputs, the recipe, the machine),
 metrics.jsonl, ledger.json (bytes of every tensor), model.vise and log.txt. It appears when the
 run is complete; a run that fails or is interrupted leaves nothing.
+
+The recipe runs in a sandbox: it reads the files that its parameters name, writes into its run
+directory, and reaches nothing else (share/doc/sandbox.md).
 
   vise run recipes/first.lua model=MODEL text=story.txt bits=3]],
   more_help = H.more_help,

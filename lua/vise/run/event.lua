@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- What the process of a recipe tells the one that started it.
+-- A recipe that broke out of Lua can print what it likes, so each event is copied field by field,
+-- what is known and of the right form; anything else is refused.
+
+local check = require("vise.check")
+local claims = require("vise.run.claims")
+local fields = require("vise.metric.fields")
+local native = require("vise.native")
+local param = require("vise.param")
+
+local M = {}
+local H = {}
+
+--- One line as an event.
+---@param line string JSON
+---@return table|nil event
+---@return string|nil message
+function M.read(line)
+  local given, problem = native.json.decode(line)
+  local form = type(given) == "table" and H.forms[given.event]
+  if not form then
+    return nil, problem or "is no event"
+  end
+  local event = { event = given.event }
+  for name, copy in pairs(form) do
+    local ok, value = pcall(copy, given[name])
+    if not ok or value == nil then
+      return nil, ("%s: %s is not what it should be"):format(given.event, name)
+    end
+    event[name] = value
+  end
+  return event
+end
+
+--- Is it the last that a process sends?
+---@param event table
+---@return boolean
+function M.is_last(event)
+  return event.event == "end" or event.event == "failure" or event.event == "description"
+end
+
+function H.text(value)
+  return type(value) == "string" and value or nil
+end
+
+function H.count(value)
+  return math.type(value) == "integer" and value >= 0 and value or nil
+end
+
+function H.number(value)
+  return type(value) == "number" and value or nil
+end
+
+function H.code(value)
+  return type(value) == "string" and #value < 20 and value:match("^%l+$") or nil
+end
+
+function H.params(list)
+  local rows, seen = {}, {}
+  for i, given in ipairs(list) do
+    local row = { name = given.name:match("^[%a_][%w_]*$"), kind = given.kind, doc = given.doc,
+      default = given.default, min = H.number(given.min), max = H.number(given.max) }
+    if given.choices then
+      row.choices = {}
+      for k, choice in ipairs(given.choices) do
+        row.choices[k] = H.text(choice) or H.number(choice)
+      end
+      assert(#row.choices == #given.choices)
+    end
+    assert(row.name and not seen[row.name] and param.problem(row) == nil)
+    seen[row.name], rows[i] = true, row
+  end
+  return rows
+end
+
+function H.claims(given)
+  local copy = {}
+  for name, claim in check.sorted_pairs(given) do
+    assert(claims.problem(name, claim) == nil)
+    copy[name] = { claim[1], claim[2] }
+  end
+  return copy
+end
+
+H.row_texts = { name = true, protocol = true }
+H.row_numbers = {}
+for _, field in ipairs(fields.list()) do
+  H.row_numbers[field.name] = true
+end
+
+function H.row(given)
+  local row = {}
+  for name, value in pairs(given) do
+    assert(H.row_texts[name] and H.text(value)
+      or H.row_numbers[name] and (H.number(value) or value == native.json.null))
+    row[name] = value
+  end
+  assert(row.name and row.protocol)
+  return row
+end
+
+function H.artifact(given)
+  assert(given.file == "model.vise" and given.hash:match("^%x+$") and #given.hash == 64)
+  return { file = given.file, hash = given.hash, bytes = assert(H.count(given.bytes)),
+    packed_bytes = assert(H.count(given.packed_bytes)),
+    bits_per_weight = assert(H.number(given.bits_per_weight)) }
+end
+
+function H.indices(given)
+  local copy = {}
+  for i, index in ipairs(given) do
+    copy[i] = assert(H.count(index))
+  end
+  return copy
+end
+
+H.forms = {
+  description = { about = H.text, params = H.params, claims = H.claims },
+  stage = { stage = H.text },
+  progress = { done = H.number, total = H.number, unit = H.text },
+  log = { text = H.text },
+  row = { row = H.row },
+  saved = { artifact = H.artifact, rows = H.indices },
+  failure = { message = H.text, code = H.code },
+  ["end"] = { peak_memory_bytes = H.count },
+}
+
+return M

@@ -45,10 +45,6 @@ function Process:wait(seconds) end
 ---@return string
 function Process:errors() end
 
---- Does it still run? Once it does not, wait returns at once.
----@return boolean
-function Process:is_running() end
-
 --- End it (SIGTERM, after two seconds SIGKILL) if it runs, and let go. Safe to call twice.
 function Process:close() end
 

@@ -157,12 +157,6 @@ static int process_wait(lua_State *L) {
   return 2;
 }
 
-/* p:is_running() -> boolean; once false, wait returns at once */
-static int process_is_running(lua_State *L) {
-  lua_pushboolean(L, vise_process_is_running(check_process(L, 1)));
-  return 1;
-}
-
 /* p:errors() -> what it has written to the standard error that is kept */
 static int process_errors(lua_State *L) {
   const vise_process *p = check_process(L, 1);
@@ -194,13 +188,8 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read_line", process_read_line},
-    {"kill", process_kill},
-    {"wait", process_wait},
-    {"is_running", process_is_running},
-    {"errors", process_errors},
-    {"close", process_close},
-    {NULL, NULL},
+    {"read_line", process_read_line}, {"kill", process_kill},   {"wait", process_wait},
+    {"errors", process_errors},       {"close", process_close}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

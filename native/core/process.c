@@ -329,10 +329,6 @@ vise_status vise_process_wait(vise_process *p,
   }
 }
 
-bool vise_process_is_running(vise_process *p) {
-  return !p->is_reaped && reap(p, NULL) == VISE_OK && !p->is_reaped;
-}
-
 size_t vise_process_errors(const vise_process *p, char *out, size_t room) {
   const ssize_t n = p->errors < 0 ? 0 : pread(p->errors, out, room - 1, 0);
   out[n > 0 ? n : 0] = '\0';

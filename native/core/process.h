@@ -67,9 +67,6 @@ vise_status vise_process_wait(vise_process *p,
  */
 size_t vise_process_errors(const vise_process *p, char *out, size_t room);
 
-/* Does it still run? False once it has ended: then the next wait returns at once. */
-bool vise_process_is_running(vise_process *p);
-
 /*
  * This process gets no more writable memory than `bytes` beyond what it has now.
  * Errors: VISE_EIO where the system does not say what it has, or refuses.

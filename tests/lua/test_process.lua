@@ -82,21 +82,6 @@ function TestProcess:test_cancel_interrupts_reading_and_waiting()
   lu.assertEquals(wait, { nil, "interrupted", "cancelled" })
 end
 
-function TestProcess:test_whether_it_runs_is_known_without_waiting()
-  local p <close> = assert(process.spawn({ argv = { "sleep", "60" } }))
-  lu.assertTrue(p:is_running())
-
-  p:kill(9)
-  for _ = 1, 500 do
-    if not p:is_running() then
-      break
-    end
-    native.core.sleep(0.01)
-  end
-  lu.assertFalse(p:is_running())
-  lu.assertEquals({ p:wait() }, { 128 + 9, 9 })
-end
-
 function TestProcess:test_waiting_for_a_line_and_for_the_end_may_be_given_up()
   local argv = { "sh", "-c", "echo one; printf tw; read x; echo o; exec sleep 60" }
   local p <close> = assert(process.spawn({ argv = argv, capture = true, input = "\n" }))

@@ -9,6 +9,7 @@ local native = require("vise.native")
 local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
 local run = require("vise.run")
+local store = require("vise.run.store")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 
@@ -52,10 +53,23 @@ function M.run(request, given)
     exit.argument(message)
   end
   exit.check(result, message, code)
+  H.note(result.directory)
   if given.json then
     term.write_json(H.json(result))
   else
     H.print(result)
+  end
+end
+
+--- Tell the index where the run is. Without it the run is as good.
+function H.note(directory)
+  local index <close>, message = store.open()
+  local ok = index
+  if index then
+    ok, message = index:note(directory)
+  end
+  if not ok then
+    term.say(("the run is not indexed: %s"):format(message))
   end
 end
 

@@ -248,7 +248,7 @@ function Model:_derive(make, fallbacks)
     derived[key] = value
   end
   derived._make, derived._weights, derived._disk_bytes = make, {}, nil
-  derived.fallbacks = fallbacks
+  derived.fallbacks, derived._original = fallbacks, self._original or self
   return setmetatable(derived, H.metatable)
 end
 
@@ -292,7 +292,7 @@ function H.metatable.__index(model, key)
 end
 
 --- Fields that a model may lack.
-H.optional = { _disk_bytes = true, _tokenizer_file = true, path = true }
+H.optional = { _disk_bytes = true, _original = true, _tokenizer_file = true, path = true }
 
 function H.metatable.__tostring(model)
   return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,

@@ -115,13 +115,21 @@ function H.indices(given)
   return copy
 end
 
+function H.errors(given)
+  local copy = {}
+  for place, value in pairs(given) do
+    copy[assert(H.text(place))] = assert(H.number(value))
+  end
+  return copy
+end
+
 H.forms = {
   description = { about = H.text, params = H.params, claims = H.claims },
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },
   row = { row = H.row },
-  saved = { artifact = H.artifact, rows = H.indices },
+  saved = { artifact = H.artifact, rows = H.indices, errors = H.errors },
   failure = { message = H.text, code = H.code },
   ["end"] = { peak_memory_bytes = H.count },
 }

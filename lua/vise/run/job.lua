@@ -4,6 +4,7 @@
 local artifact = require("vise.artifact")
 local check = require("vise.check")
 local claims = require("vise.run.claims")
+local errors = require("vise.run.errors")
 local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
@@ -151,7 +152,8 @@ function H:save(m)
   end
   self:_write_rows()
   self:note(("saved model.vise, %d bytes, %s"):format(saved.bytes, saved.hash))
-  self._emit({ event = "saved", artifact = self._artifact, rows = native.json.array(indices) })
+  self._emit({ event = "saved", artifact = self._artifact, rows = native.json.array(indices),
+    errors = errors.measure(m, reader) })
   return recipe.freeze({ bytes = saved.bytes, hash = saved.hash })
 end
 

@@ -96,7 +96,7 @@ function H:take(event)
   if event.event == "row" then
     self.rows[#self.rows + 1] = M.with_nan(event.row)
   elseif event.event == "saved" then
-    self.record.artifact = event.artifact
+    self.record.artifact, self.record.errors = event.artifact, event.errors
     for _, index in ipairs(event.rows) do
       self.rows[index].bytes = event.artifact.bytes
       self.rows[index].bits_per_weight = event.artifact.bits_per_weight

@@ -7,7 +7,8 @@ local H = {}
 
 M.VISE = assert(os.getenv("VISE_BUILD"), "VISE_BUILD is not set") .. "/vise"
 
---- Run vise with arguments; standard output, exit code, standard error.
+--- Run vise with arguments, in the folder VISE_TEST_FOLDER of `env` if that is there; standard
+--- output, exit code, standard error.
 ---@param argv string[]
 ---@param env? table<string, string|false>
 ---@return string output
@@ -15,9 +16,10 @@ M.VISE = assert(os.getenv("VISE_BUILD"), "VISE_BUILD is not set") .. "/vise"
 ---@return string errors
 function M.run(argv, env)
   local errors_path = M.folder() .. "/stderr"
-  local words = { "/bin/sh", "-c", 'exec "$@" 2>"$VISE_TEST_STDERR"', "sh", M.VISE }
+  local script = 'cd "$VISE_TEST_FOLDER" && exec "$@" 2>"$VISE_TEST_STDERR"'
+  local words = { "/bin/sh", "-c", script, "sh", M.VISE }
   table.move(argv, 1, #argv, #words + 1, words)
-  local merged = { VISE_TEST_STDERR = errors_path, NO_COLOR = "1" }
+  local merged = { VISE_TEST_STDERR = errors_path, VISE_TEST_FOLDER = ".", NO_COLOR = "1" }
   for name, value in pairs(env or {}) do
     merged[name] = value
   end

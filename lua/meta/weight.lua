@@ -76,7 +76,7 @@ function Weight:check_finite() end
 
 --- Another handle of the same weight: closing one leaves the other open.
 ---@return vise.Weight
-function Weight:share() end
+function Weight:handle() end
 
 ---@return vise.Weight|nil values of a sparse weight, [n, 256]; nil of any other kind
 function Weight:values() end

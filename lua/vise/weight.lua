@@ -128,50 +128,15 @@ function methods.quantize(self, options)
   return H.compress("quantize", "quant", "rtn", self, options)
 end
 
----@class vise.FactorOptions
----@field rank integer 1 to min(m, k)
----@field stats? vise.Tensor [k] f32, 0 or more: what a column counts in the squared error
----@field values? string|table how both factors are stored, as `values` of vise.SparseOptions
-
---- The product of two factors of a rank that is nearest, up to a little: a truncated SVD by random
--- projections, whose numbers are the same in every run. Each factor has the roots of the singular
--- values. A column of no importance is 0.
+--- The weight by a method of the family factor: a product of two factors, or made of some.
 ---@param self vise.Weight
----@param options vise.FactorOptions
----@return vise.Weight|nil weight of the kind lowrank
+---@param options? table `method` ("svd" if absent), `stats` (vise.Moments, or the importance of each
+--- column, [k] f32) and the method's options: svd takes `rank`
+---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
 function methods.factor(self, options)
-  local o = options or {}
-  H.check_names("factor", o, { "rank", "stats", "values" })
-  local dtype, quantize = H.stored_values(o.values)
-  local shape = self:shape()
-  if math.type(o.rank) ~= "integer" or o.rank < 1 or o.rank > math.min(shape[1], shape[2]) then
-    check.fail("factor: rank is %s, expected an integer in [1, %d]", check.quote(o.rank),
-      math.min(shape[1], shape[2]))
-  end
-  local roots, inverses = H.roots("factor", o.stats, shape[2])
-  local values, message, code = H.scaled_values(self, { right = roots })
-  if values == nil then
-    return nil, message, code
-  end
-  local u, s, vt = native.linalg.randomized_svd(values, o.rank, { name = "factor" })
-  values:close()
-  if u == nil then
-    return nil, s, vt
-  end
-  local halves = H.roots("factor", s, o.rank)
-  s:close()
-  local factors = {}
-  for i, side in ipairs({ { u, { right = halves } }, { vt, { left = halves, right = inverses } } }) do
-    local whole <close> = side[1]
-    local dense <close> = M.dense(whole)
-    factors[i], message, code = H.stored(dense, side[2], dtype, quantize)
-    if factors[i] == nil then
-      return nil, message, code
-    end
-  end
-  return native.weight.lowrank(factors[1], factors[2])
+  return H.compress("factor", "factor", "svd", self, options)
 end
 
 --- How its numbers are spread: counts in bins of equal width, drawn as bars by tostring.
@@ -230,48 +195,6 @@ function H.compress(verb, family, default, w, options)
   local extra = native.stats.is_moments(stats) and method.extra(name, stats)
     or { importance = stats }
   return method.run(name, w, rest, extra)
-end
-
---- The square roots of n numbers as an f32 tensor, and the inverses of these, 0 of a 0; nil of nil.
-function H.roots(who, tensor, n)
-  if tensor == nil then
-    return nil
-  elseif tensor:shape()[1] ~= n or #tensor:shape() ~= 1 then
-    check.fail("%s: importance is [%s], expected [%d] (columns of w)", who,
-      table.concat(tensor:shape(), ", "), n)
-  end
-  local roots, inverses = tensor:table(), {}
-  for i, x in ipairs(roots) do
-    if not (x >= 0 and x < math.huge) then
-      check.fail("%s: importance of column %d is %s, expected 0 or more", who, i - 1,
-        check.plain(x))
-    end
-    roots[i] = math.sqrt(x)
-    inverses[i] = x == 0 and 0 or 1 / roots[i]
-  end
-  return native.tensor.from("f32", { n }, roots), native.tensor.from("f32", { n }, inverses)
-end
-
---- The f32 values of `w` between the factors of its rows and columns, where there are some.
-function H.scaled_values(w, factors)
-  if next(factors) == nil then
-    return w:dense()
-  end
-  local scaled <close> = native.weight.scaled(w, factors)
-  return scaled:dense()
-end
-
---- The same as a dense weight of that dtype, quantized if asked.
-function H.stored(w, factors, dtype, quantize)
-  local values, message, code = H.scaled_values(w, factors)
-  if values == nil then
-    return nil, message, code
-  end
-  local dense = M.dense(dtype == "f32" and values or values:convert(dtype))
-  if quantize == nil then
-    return dense
-  end
-  return dense:quantize(quantize)
 end
 
 --- What an option `values` asks for: the dtype of floats, and options of `quantize` or nil.

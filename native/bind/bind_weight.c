@@ -462,8 +462,8 @@ static int weight_tostring(lua_State *L) {
   return 1;
 }
 
-/* w:share() -> the same weight by a handle of its own: closing one leaves the other open */
-static int weight_share(lua_State *L) {
+/* w:handle() -> the same weight by a handle of its own: closing one leaves the other open */
+static int weight_handle(lua_State *L) {
   vise_weight *w = bind_check_weight(L, 1);
   *bind_new_weight(L) = vise_weight_retain(w);
   return 1;
@@ -499,7 +499,7 @@ static const luaL_Reg methods[] = {
     {"with_values", weight_with_values},
     {"difference", weight_difference},
     {"check_finite", weight_check_finite},
-    {"share", weight_share},
+    {"handle", weight_handle},
     {"close", weight_close},
     {NULL, NULL},
 };

@@ -63,16 +63,30 @@ static vise_moments *moments_of(int64_t n) {
   return s;
 }
 
+/* Those that `v` needs or uses, or NULL. */
+static vise_moments *moments_for(const variant *v, int64_t k) {
+  return (v->method->needs | v->method->uses) != 0 ? moments_of(k) : NULL;
+}
+
+static vise_status run_with(vise_weight **out,
+                            const variant *v,
+                            const vise_weight *w,
+                            const double *values,
+                            const float *importance,
+                            const vise_moments *moments) {
+  const vise_method_input in = {
+      .w = w, .importance = importance, .moments = moments, .values = values, .name = "layers.0.x"};
+  char note[VISE_NOTE_BYTES];
+  return vise_method_run(out, v->method, v->format, &in, note, &test_err);
+}
+
 static vise_status try_run(vise_weight **out,
                            const variant *v,
                            const vise_weight *w,
                            const double *values,
                            const float *importance) {
-  vise_moments *moments = (v->method->needs | v->method->uses) != 0 ? moments_of(w->k) : NULL;
-  const vise_method_input in = {
-      .w = w, .importance = importance, .moments = moments, .values = values, .name = "layers.0.x"};
-  char note[VISE_NOTE_BYTES];
-  const vise_status st = vise_method_run(out, v->method, v->format, &in, note, &test_err);
+  vise_moments *moments = moments_for(v, w->k);
+  const vise_status st = run_with(out, v, w, values, importance, moments);
   vise_moments_free(moments);
   return st;
 }
@@ -174,7 +188,9 @@ static void the_error_is_what_the_row_claims(void **state) {
     const variant *v = &variants[i];
     double values[VISE_PARAM_MAX], squared, norm;
     const int64_t k = fitting_defaults(v, 64, 1024, values);
-    vise_weight *w = dense_f32(64, k, gaussian), *q = run(v, w, values);
+    vise_weight *w = dense_f32(64, k, gaussian), *q;
+    vise_moments *moments = v->method->needs != 0 ? moments_of(k) : NULL;
+    TRY_OK(run_with(&q, v, w, values, NULL, moments));
 
     TRY_OK(vise_weight_difference(&squared, &norm, w, q, NULL, &test_err));
 
@@ -185,6 +201,7 @@ static void the_error_is_what_the_row_claims(void **state) {
            v->format == NULL ? "" : v->format->name, error, claim);
     assert_true(error <= claim);
     assert_true(error >= 0.9 * claim); /* a claim that says something */
+    vise_moments_free(moments);
     vise_weight_release(q);
     vise_weight_release(w);
   }
@@ -217,12 +234,13 @@ static void every_allocation_may_fail(void **state) {
     double values[VISE_PARAM_MAX];
     const int64_t k = fitting_defaults(&variants[i], 3, 40, values);
     vise_weight *w = dense_f32(3, k, gaussian);
+    vise_moments *moments = moments_for(&variants[i], k);
     vise_status st = VISE_ENOMEM;
     for (long n = 0; st != VISE_OK; n++) {
       vise_weight *q;
       const size_t live = vise_mem_live_blocks();
       vise_mem_fail_after(n);
-      st = try_run(&q, &variants[i], w, values, NULL);
+      st = run_with(&q, &variants[i], w, values, NULL, moments);
       vise_mem_fail_after(-1);
       if (st == VISE_OK) {
         vise_weight_release(q);
@@ -232,6 +250,7 @@ static void every_allocation_may_fail(void **state) {
       }
       assert_int_equal(vise_mem_live_blocks(), live);
     }
+    vise_moments_free(moments);
     vise_weight_release(w);
   }
 }
@@ -242,15 +261,17 @@ static void a_cancelled_run_gives_nothing(void **state) {
     double values[VISE_PARAM_MAX];
     const int64_t k = fitting_defaults(&variants[i], 8, 64, values);
     vise_weight *w = dense_f32(8, k, gaussian), *q = w;
+    vise_moments *moments = moments_for(&variants[i], k);
     const size_t live = vise_mem_live_blocks();
     vise_cancel();
 
-    const vise_status st = try_run(&q, &variants[i], w, values, NULL);
+    const vise_status st = run_with(&q, &variants[i], w, values, NULL, moments);
 
     vise_cancel_clear();
     assert_int_equal(st, VISE_ECANCELLED);
     assert_null(q);
     assert_int_equal(vise_mem_live_blocks(), live);
+    vise_moments_free(moments);
     vise_weight_release(w);
   }
 }

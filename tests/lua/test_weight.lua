@@ -324,43 +324,6 @@ function TestWeight:test_error_under_importance_of_a_case_worked_by_hand()
   lu.assertErrorMsgContains("importance: is [1], expected [2]", b.error, b, a, short)
 end
 
--- W = 6 a b' + 2 c d' of orthonormal vectors, so that its singular values are 6 and 2.
-function H.two_singular_values()
-  local w = {}
-  for i, a in ipairs({ 0.5, -0.5, 0.5, 0.5 }) do
-    for j, b in ipairs({ 0.6, 0.8, 0.0 }) do
-      local c, d = ({ 0.5, 0.5, -0.5, 0.5 })[i], ({ 0.8, -0.6, 0.0 })[j]
-      w[#w + 1] = 6 * a * b + 2 * c * d
-    end
-  end
-  return weight.dense(native.tensor.from("f32", { 4, 3 }, w))
-end
-
-function TestWeight:test_factor_leaves_the_small_singular_values()
-  local w <close> = H.two_singular_values()
-  local one <close> = w:factor({ rank = 1 })
-  local two <close> = w:factor({ rank = 2 })
-  lu.assertEquals(one:describe(), "lowrank 1")
-  lu.assertAlmostEquals(one:error(w), math.sqrt(4 / 40), 1e-6)
-  lu.assertTrue(two:error(w) < 1e-6)
-  local again <close> = w:factor({ rank = 1 })
-  lu.assertEquals(again:dense():string(), one:dense():string())
-end
-
--- Only the third column counts: one factor is enough for it, and a column of no importance is 0.
-function TestWeight:test_factor_weighs_columns_by_importance()
-  local w <close> = weight.dense(native.tensor.from("f32", { 2, 3 }, { 9, 7, 1, -8, 9, 2 }))
-  local importance <close> = native.tensor.from("f32", { 3 }, { 0, 1e-8, 4 })
-  local f <close> = w:factor({ rank = 1, stats = importance })
-  local values = f:dense():table()
-  lu.assertEquals({ values[1], values[4] }, { 0, 0 })
-  lu.assertAlmostEquals(values[3], 1, 1e-4)
-  lu.assertAlmostEquals(values[6], 2, 1e-4)
-  local plain <close> = w:factor({ rank = 1 })
-  lu.assertTrue(f:error(w, importance) < 1e-3)
-  lu.assertTrue(plain:error(w, importance) > 0.1)
-end
-
 -- The lines of design.md, section 1.
 function TestWeight:test_what_quantizing_lost_comes_back_in_part_by_factors()
   local w <close> = H.weight(64, 96)
@@ -369,26 +332,6 @@ function TestWeight:test_what_quantizing_lost_comes_back_in_part_by_factors()
   lu.assertTrue(c:error(w) < 0.9 * q:error(w))
   local half <close> = w:factor({ rank = 8, values = "f16" })
   lu.assertEquals(half:bytes(), 2 * 8 * (64 + 96))
-  local small <close> = w:factor({ rank = 8, values = { bits = 8, group = 32 } })
-  lu.assertTrue(small:error(half) < 0.02)
-end
-
-function TestWeight:test_factor_refuses_what_it_cannot_do()
-  local w <close> = H.weight(3, 5)
-  local short <close> = native.tensor.from("f32", { 1 }, { 4 })
-  local negative <close> = native.tensor.from("f32", { 5 }, { 1, 1, -1, 1, 1 })
-  for options, message in pairs({
-    [{}] = "factor: rank is nil, expected an integer in [1, 3]",
-    [{ rank = 4 }] = "factor: rank is 4, expected an integer in [1, 3]",
-    [{ rnak = 1 }] = "did you mean 'rank'",
-    [{ rank = 1, stats = short }] = "factor: importance is [1], expected [5] (columns of w)",
-    [{ rank = 1, stats = negative }] =
-      "factor: importance of column 2 is -1, expected 0 or more",
-  }) do
-    lu.assertErrorMsgContains(message, w.factor, w, options)
-  end
-  local nan <close> = weight.dense(native.tensor.from("f32", { 1, 2 }, { 1, 0 / 0 }))
-  lu.assertErrorMsgContains("nan", nan.factor, nan, { rank = 1 })
 end
 
 -- The same weight at two places and inside two others: its bytes are in the file once.

@@ -310,15 +310,23 @@ static inline void refuses_damaged_part(
 }
 
 /* FNV-1a over the bytes of all parts: what must be the same at every level and thread count. */
-static inline uint64_t digest_of(const vise_weight *w, uint64_t hash) {
-  vise_tree *t;
-  TRY_OK(vise_weight_save(w, &t, &test_err));
+static inline uint64_t digest_of_tree(const vise_tree *t, uint64_t hash) {
   for (int i = 0; i < t->n_parts; i++) {
     const uint8_t *p = vise_tensor_data(t->parts[i].tensor);
     for (size_t b = 0; b < vise_tensor_bytes(t->parts[i].tensor); b++) {
       hash = (hash ^ p[b]) * 0x100000001b3u;
     }
   }
+  for (int i = 0; i < t->n_children; i++) {
+    hash = digest_of_tree(t->children[i], hash);
+  }
+  return hash;
+}
+
+static inline uint64_t digest_of(const vise_weight *w, uint64_t hash) {
+  vise_tree *t;
+  TRY_OK(vise_weight_save(w, &t, &test_err));
+  hash = digest_of_tree(t, hash);
   vise_tree_free(t);
   return hash;
 }

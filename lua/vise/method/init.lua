@@ -253,10 +253,10 @@ function H.apart(method)
     copy[key] = value
   end
   function copy.run(w, options, extra)
-    local result, message, code = run(w:share(), options, extra)
+    local result, message, code = run(w:handle(), options, extra)
     if result ~= nil then
       H.check_result(copy.name, w, result)
-      result = result:share()
+      result = result:handle()
     end
     return result, message, code
   end

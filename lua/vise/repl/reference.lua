@@ -102,7 +102,7 @@ w:matmul_t(x)  x [t, m] times w: [t, k]
 w:difference(other)  sum of (w - other)^2, and of w^2
 w:check_finite()  raises for NaN and infinities, naming the first
 w:tree()  kind, attributes, parts and children, as an artifact stores them
-w:share()  another handle of the same weight
+w:handle()  another handle of the same weight
 w:close()  lets go of it now]]),
   },
   {

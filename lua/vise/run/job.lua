@@ -244,7 +244,7 @@ function H:_model_handle(m)
     view[name] = function(handle, ...)
       local of = self:_model(handle, name)
       local result = assert(of[name](of, ...))
-      return recipe.freeze(name == "weight" and result:share() or result)
+      return recipe.freeze(name == "weight" and result:handle() or result)
     end
   end
   local handle = recipe.freeze(view, "field of a model")

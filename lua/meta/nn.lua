@@ -46,18 +46,26 @@ function M.rmsnorm(x, gain, eps) end
 ---@return string? code "cancelled"
 function M.bias(x, b) end
 
+--- a x.
+---@param x vise.Tensor f32
+---@param a number
+---@return vise.Tensor|nil out of its shape
+---@return string? message
+---@return string? code "cancelled"
+function M.scale(x, a) end
+
 --- x + y.
----@param x vise.Tensor [t, d] f32
----@param y vise.Tensor [t, d] f32
----@return vise.Tensor|nil out [t, d]
+---@param x vise.Tensor f32
+---@param y vise.Tensor of its shape
+---@return vise.Tensor|nil out of their shape
 ---@return string? message
 ---@return string? code "cancelled"
 function M.add(x, y) end
 
 --- gate / (1 + exp(-gate)) * up.
----@param gate vise.Tensor [t, m] f32
----@param up vise.Tensor [t, m] f32
----@return vise.Tensor|nil out [t, m]
+---@param gate vise.Tensor f32
+---@param up vise.Tensor of its shape
+---@return vise.Tensor|nil out of their shape
 ---@return string? message
 ---@return string? code "cancelled"
 function M.swiglu(gate, up) end

@@ -9,6 +9,7 @@ local H = {}
 ---@class vise
 ---@field artifact table one `.vise` file: a sealed, compressed model
 ---@field check table checks of names and options
+---@field grad table gradients: a tape over the operations
 ---@field linalg table factors of matrices
 ---@field method table the registry of compression methods
 ---@field metric table what a model has lost, with error bars
@@ -20,11 +21,12 @@ local H = {}
 ---@field stats table what calibration knows of the inputs of weights
 ---@field tensor table n-d arrays
 ---@field text table numbers and tables as people read them
+---@field train table the training loop
 ---@field version string
 
 H.modules = {
-  "artifact", "check", "linalg", "method", "metric", "model", "native", "param", "run", "stats",
-  "tensor", "text", "weight",
+  "artifact", "check", "grad", "linalg", "method", "metric", "model", "native", "param", "run", "stats",
+  "tensor", "text", "train", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

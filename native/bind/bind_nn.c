@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bind/bind_nn.c -- nn/{elementwise,rope,attention,sample}.h as native.nn. Token ids are vocabulary
    ids, from 0; starts and positions of sequences are 1-based in Lua. */
-#include "bind/bind.h"
+#include "bind/bind_nn.h"
+
 #include "core/mem.h"
-#include "nn/attention.h"
 #include "nn/elementwise.h"
 #include "nn/rope.h"
 #include "nn/sample.h"
+
+#include <string.h>
 
 #define KV "vise.kv"
 
@@ -23,31 +25,36 @@ static vise_kv *check_kv(lua_State *L, int arg) {
   return *slot;
 }
 
-static float *data_of(const vise_tensor *t) {
+float *bind_f32(const vise_tensor *t) {
   return vise_tensor_data(t);
 }
 
-/* Push a new f32 tensor [rows, columns], to be filled. On failure *out is NULL and what bind_fail
-   pushed is the result: its count is returned. */
-static int new_matrix(lua_State *L, vise_tensor **out, int64_t rows, int64_t columns) {
-  const int64_t shape[2] = {rows, columns};
-  vise_err err;
-  vise_tensor **slot = bind_new_tensor(L);
-  *out = NULL;
-  if (vise_tensor_create(slot, VISE_DTYPE_F32, 2, shape, &err) != VISE_OK) {
-    return bind_fail(L, &err);
+vise_tensor *bind_check_f32(lua_State *L, int arg) {
+  vise_tensor *t = bind_check_tensor(L, arg);
+  luaL_argcheck(L, vise_tensor_dtype(t) == VISE_DTYPE_F32 && vise_tensor_is_contiguous(t), arg,
+                "tensor is not f32 or not contiguous");
+  return t;
+}
+
+static bool is_shape(const vise_tensor *t, int rank, const int64_t *shape) {
+  return vise_tensor_rank(t) == rank &&
+         (rank == 0 || memcmp(vise_tensor_shape(t), shape, (size_t)rank * sizeof *shape) == 0);
+}
+
+vise_tensor *bind_check_f32_like(lua_State *L, int arg, const vise_tensor *like) {
+  vise_tensor *t = bind_check_f32(L, arg);
+  if (!is_shape(t, vise_tensor_rank(like), vise_tensor_shape(like))) {
+    char is[160], expected[160];
+    luaL_argerror(L, arg,
+                  lua_pushfstring(L, "tensor is %s, expected %s",
+                                  vise_tensor_shape_text(is, sizeof is, t),
+                                  vise_tensor_shape_text(expected, sizeof expected, like)));
   }
-  bind_count_bytes(L, vise_tensor_bytes(*slot));
-  *out = *slot;
-  return 1;
+  return t;
 }
 
-static int finish(lua_State *L, vise_status st, const vise_err *err) {
-  return st == VISE_OK ? 1 : bind_fail(L, err);
-}
-
-static void
-check_shape(lua_State *L, int arg, const vise_tensor *t, int64_t rows, int64_t columns) {
+vise_tensor *bind_check_matrix_of(lua_State *L, int arg, int64_t rows, int64_t columns) {
+  vise_tensor *t = bind_check_matrix_f32(L, arg);
   if (vise_tensor_dim(t, 0) != rows || vise_tensor_dim(t, 1) != columns) {
     char is[160];
     luaL_argerror(L, arg,
@@ -55,9 +62,10 @@ check_shape(lua_State *L, int arg, const vise_tensor *t, int64_t rows, int64_t c
                                   vise_tensor_shape_text(is, sizeof is, t), (lua_Integer)rows,
                                   (lua_Integer)columns));
   }
+  return t;
 }
 
-static vise_tensor *check_vector(lua_State *L, int arg, int64_t n) {
+vise_tensor *bind_check_vector_of(lua_State *L, int arg, int64_t n) {
   vise_tensor *t = bind_check_vector_f32(L, arg);
   if (vise_tensor_dim(t, 0) != n) {
     luaL_argerror(L, arg,
@@ -67,53 +75,75 @@ static vise_tensor *check_vector(lua_State *L, int arg, int64_t n) {
   return t;
 }
 
+vise_tensor *bind_push_f32(lua_State *L, int rank, const int64_t *shape) {
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  if (vise_tensor_create(slot, VISE_DTYPE_F32, rank, shape, &err) != VISE_OK) {
+    bind_fail(L, &err); /* raises: not of the codes that are returned */
+  }
+  bind_count_bytes(L, vise_tensor_bytes(*slot));
+  return *slot;
+}
+
+vise_tensor *bind_push_f32_like(lua_State *L, const vise_tensor *like) {
+  return bind_push_f32(L, vise_tensor_rank(like), vise_tensor_shape(like));
+}
+
+int bind_finish(lua_State *L, vise_status st, int n_results, const vise_err *err) {
+  return st == VISE_OK ? n_results : bind_fail(L, err);
+}
+
+static vise_tensor *push_matrix(lua_State *L, int64_t rows, int64_t columns) {
+  const int64_t shape[2] = {rows, columns};
+  return bind_push_f32(L, 2, shape);
+}
+
 /* nn.rmsnorm(x [t, d], gain [d], eps) -> [t, d] */
 static int nn_rmsnorm(lua_State *L) {
   const vise_tensor *x = bind_check_matrix_f32(L, 1);
   const int64_t t = vise_tensor_dim(x, 0), d = vise_tensor_dim(x, 1);
-  const vise_tensor *gain = check_vector(L, 2, d);
+  const vise_tensor *gain = bind_check_vector_of(L, 2, d);
   const lua_Number eps = luaL_checknumber(L, 3);
-  vise_tensor *out;
   vise_err err;
-  const int n = new_matrix(L, &out, t, d);
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L, vise_rmsnorm_run(data_of(out), data_of(x), data_of(gain), t, d, eps, &err),
-                &err);
+  vise_tensor *out = push_matrix(L, t, d);
+  return bind_finish(
+      L, vise_rmsnorm_run(bind_f32(out), bind_f32(x), bind_f32(gain), t, d, eps, &err), 1, &err);
 }
 
 /* nn.bias(x [t, m], b [m]) -> [t, m] */
 static int nn_bias(lua_State *L) {
   const vise_tensor *x = bind_check_matrix_f32(L, 1);
   const int64_t t = vise_tensor_dim(x, 0), m = vise_tensor_dim(x, 1);
-  const vise_tensor *b = check_vector(L, 2, m);
-  vise_tensor *out;
+  const vise_tensor *b = bind_check_vector_of(L, 2, m);
   vise_err err;
-  const int n = new_matrix(L, &out, t, m);
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L, vise_bias_run(data_of(out), data_of(x), data_of(b), t, m, &err), &err);
+  vise_tensor *out = push_matrix(L, t, m);
+  return bind_finish(L, vise_bias_run(bind_f32(out), bind_f32(x), bind_f32(b), t, m, &err), 1,
+                     &err);
 }
 
 typedef vise_status pair_fn(float *, const float *, const float *, int64_t, vise_err *);
 
 static int run_pair(lua_State *L, pair_fn *fn) {
-  const vise_tensor *x = bind_check_matrix_f32(L, 1), *y = bind_check_matrix_f32(L, 2);
-  check_shape(L, 2, y, vise_tensor_dim(x, 0), vise_tensor_dim(x, 1));
-  vise_tensor *out;
+  const vise_tensor *x = bind_check_f32(L, 1), *y = bind_check_f32_like(L, 2, x);
   vise_err err;
-  const int n = new_matrix(L, &out, vise_tensor_dim(x, 0), vise_tensor_dim(x, 1));
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L, fn(data_of(out), data_of(x), data_of(y), vise_tensor_count(x), &err), &err);
+  vise_tensor *out = bind_push_f32_like(L, x);
+  return bind_finish(L, fn(bind_f32(out), bind_f32(x), bind_f32(y), vise_tensor_count(x), &err), 1,
+                     &err);
 }
 
-/* nn.add(x [t, d], y [t, d]) -> [t, d] */
+/* nn.add(x, y) -> x + y, of one shape */
 static int nn_add(lua_State *L) {
   return run_pair(L, vise_add_run);
+}
+
+/* nn.scale(x, a) -> a x, any shape */
+static int nn_scale(lua_State *L) {
+  const vise_tensor *x = bind_check_f32(L, 1);
+  const lua_Number a = luaL_checknumber(L, 2);
+  vise_err err;
+  vise_tensor *out = bind_push_f32_like(L, x);
+  return bind_finish(L, vise_scale_run(bind_f32(out), bind_f32(x), a, vise_tensor_count(x), &err),
+                     1, &err);
 }
 
 /* nn.swiglu(gate [t, m], up [t, m]) -> [t, m]: silu(gate) * up */
@@ -159,16 +189,12 @@ static int nn_rope_table(lua_State *L) {
   luaL_argcheck(L, n_positions >= 0 && n_positions <= INT32_MAX, 2,
                 "0 .. 2^31 - 1 positions expected");
   const lua_Number scale = luaL_checknumber(L, 3);
-  vise_tensor *out;
   vise_err err;
-  const int n = new_matrix(L, &out, n_positions, 2 * vise_tensor_dim(f, 0));
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L,
-                vise_rope_table(data_of(out), n_positions, vise_tensor_data(f),
-                                vise_tensor_dim(f, 0), scale, &err),
-                &err);
+  vise_tensor *out = push_matrix(L, n_positions, 2 * vise_tensor_dim(f, 0));
+  return bind_finish(L,
+                     vise_rope_table(bind_f32(out), n_positions, vise_tensor_data(f),
+                                     vise_tensor_dim(f, 0), scale, &err),
+                     1, &err);
 }
 
 /* nn.rope(x [t, heads * 2 n], table [p, 2 n], positions i32 [t], from 0) -> [t, heads * 2 n] */
@@ -179,24 +205,17 @@ static int nn_rope(lua_State *L) {
   const int64_t head_dim = vise_tensor_dim(table, 1);
   luaL_argcheck(L, head_dim > 0 && width % head_dim == 0, 1, "heads of the table's width expected");
   luaL_argcheck(L, vise_tensor_dim(positions, 0) == t, 3, "one position per token expected");
-  vise_tensor *out;
   vise_err err;
-  const int n = new_matrix(L, &out, t, width);
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L,
-                vise_rope_run(data_of(out), data_of(x), t, width / head_dim, head_dim / 2,
-                              data_of(table), vise_tensor_dim(table, 0),
-                              vise_tensor_data(positions), &err),
-                &err);
+  vise_tensor *out = push_matrix(L, t, width);
+  return bind_finish(L,
+                     vise_rope_run(bind_f32(out), bind_f32(x), t, width / head_dim, head_dim / 2,
+                                   bind_f32(table), vise_tensor_dim(table, 0),
+                                   vise_tensor_data(positions), false, &err),
+                     1, &err);
 }
 
-/* Shapes of q, k, v at arguments first .. first + 2 and the options after them. */
-static vise_attention_spec check_attention(lua_State *L, int first) {
+vise_attention_spec bind_check_attention(lua_State *L, int first) {
   const vise_tensor *q = bind_check_matrix_f32(L, first);
-  const vise_tensor *k = bind_check_matrix_f32(L, first + 1);
-  const vise_tensor *v = bind_check_matrix_f32(L, first + 2);
   const int options = first + 3;
   luaL_checktype(L, options, LUA_TTABLE);
   const lua_Integer heads = bind_option_int(L, options, "heads", 0);
@@ -205,25 +224,21 @@ static vise_attention_spec check_attention(lua_State *L, int first) {
   const int64_t t = vise_tensor_dim(q, 0), width = vise_tensor_dim(q, 1);
   luaL_argcheck(L, heads > 0 && kv_heads > 0 && width % heads == 0, options,
                 "heads and kv_heads above 0 expected, heads dividing the columns of q");
-  check_shape(L, first + 1, k, t, width / heads * kv_heads);
-  check_shape(L, first + 2, v, t, width / heads * kv_heads);
+  bind_check_matrix_of(L, first + 1, t, width / heads * kv_heads);
+  bind_check_matrix_of(L, first + 2, t, width / heads * kv_heads);
   return (vise_attention_spec){heads, kv_heads, width / heads, window};
 }
 
-/* nn.attention(q [t, heads * d], k [t, kv_heads * d], v, {heads, kv_heads, window, starts}) -> [t,
- * heads * d] */
-static int nn_attention(lua_State *L) {
-  const vise_attention_spec spec = check_attention(L, 1);
-  const vise_tensor *q = bind_check_tensor(L, 1);
-  const int64_t t = vise_tensor_dim(q, 0);
-  lua_getfield(L, 4, "starts");
-  luaL_argexpected(L, lua_istable(L, -1), 4, "table with the field 'starts'");
+const int64_t *bind_push_starts(lua_State *L, int arg, int64_t t, int64_t *n_sequences_out) {
+  lua_getfield(L, arg, "starts");
+  luaL_argexpected(L, lua_istable(L, -1), arg, "table with the field 'starts'");
   const lua_Integer n_sequences = luaL_len(L, -1);
+  luaL_argcheck(L, n_sequences > 0 || t == 0, arg, "starts of the sequences expected");
   const int64_t shape = n_sequences + 1;
   vise_err err;
   vise_tensor **slot = bind_new_tensor(L);
   if (vise_tensor_create(slot, VISE_DTYPE_I64, 1, &shape, &err) != VISE_OK) {
-    return bind_fail(L, &err);
+    bind_fail(L, &err); /* raises: not of the codes that are returned */
   }
   int64_t *starts = vise_tensor_data(*slot);
   for (lua_Integer s = 0; s < n_sequences; s++) {
@@ -232,17 +247,24 @@ static int nn_attention(lua_State *L) {
     lua_pop(L, 1);
   }
   starts[n_sequences] = t;
-  luaL_argcheck(L, n_sequences > 0 || t == 0, 4, "starts of the sequences expected");
-  vise_tensor *out;
-  const int n = new_matrix(L, &out, t, vise_tensor_dim(q, 1));
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L,
-                vise_attention_run(data_of(out), data_of(q), data_of(bind_check_tensor(L, 2)),
-                                   data_of(bind_check_tensor(L, 3)), starts, n_sequences, &spec,
-                                   &err),
-                &err);
+  *n_sequences_out = n_sequences;
+  return starts;
+}
+
+/* nn.attention(q [t, heads * d], k [t, kv_heads * d], v, {heads, kv_heads, window, starts}) -> [t,
+ * heads * d] */
+static int nn_attention(lua_State *L) {
+  const vise_attention_spec spec = bind_check_attention(L, 1);
+  const vise_tensor *q = bind_check_tensor(L, 1);
+  int64_t n_sequences;
+  const int64_t *starts = bind_push_starts(L, 4, vise_tensor_dim(q, 0), &n_sequences);
+  vise_err err;
+  vise_tensor *out = bind_push_f32_like(L, q);
+  return bind_finish(
+      L,
+      vise_attention_run(bind_f32(out), bind_f32(q), bind_f32(bind_check_tensor(L, 2)),
+                         bind_f32(bind_check_tensor(L, 3)), starts, n_sequences, &spec, &err),
+      1, &err);
 }
 
 /* nn.kv(capacity, kv_heads, head_dim) -> cache of the keys and values of one layer of one sequence
@@ -252,27 +274,23 @@ static int nn_kv(lua_State *L) {
   const lua_Integer head_dim = luaL_checkinteger(L, 3);
   vise_err err;
   vise_kv **slot = new_kv(L);
-  return finish(L, vise_kv_create(slot, capacity, kv_heads, head_dim, &err), &err);
+  return bind_finish(L, vise_kv_create(slot, capacity, kv_heads, head_dim, &err), 1, &err);
 }
 
 /* kv:attention(q [t, heads * d], k, v, {heads, kv_heads, window}) -> [t, heads * d]; k and v are
  * kept */
 static int kv_attention(lua_State *L) {
   vise_kv *kv = check_kv(L, 1);
-  const vise_attention_spec spec = check_attention(L, 2);
+  const vise_attention_spec spec = bind_check_attention(L, 2);
   const vise_tensor *q = bind_check_tensor(L, 2);
   const int64_t t = vise_tensor_dim(q, 0);
-  vise_tensor *out;
   vise_err err;
-  const int n = new_matrix(L, &out, t, vise_tensor_dim(q, 1));
-  if (out == NULL) {
-    return n;
-  }
-  return finish(L,
-                vise_attention_append(data_of(out), kv, data_of(q),
-                                      data_of(bind_check_tensor(L, 3)),
-                                      data_of(bind_check_tensor(L, 4)), t, &spec, &err),
-                &err);
+  vise_tensor *out = push_matrix(L, t, vise_tensor_dim(q, 1));
+  return bind_finish(L,
+                     vise_attention_append(bind_f32(out), kv, bind_f32(q),
+                                           bind_f32(bind_check_tensor(L, 3)),
+                                           bind_f32(bind_check_tensor(L, 4)), t, &spec, &err),
+                     1, &err);
 }
 
 /* kv:length() -> tokens in the cache */
@@ -307,7 +325,7 @@ static int nn_sample(lua_State *L) {
   };
   int64_t id;
   vise_err err;
-  if (vise_sample_run(&id, data_of(logits), vise_tensor_dim(logits, 0), &options, &err) !=
+  if (vise_sample_run(&id, bind_f32(logits), vise_tensor_dim(logits, 0), &options, &err) !=
       VISE_OK) {
     return bind_fail(L, &err);
   }
@@ -319,6 +337,7 @@ static const luaL_Reg functions[] = {
     {"rmsnorm", nn_rmsnorm},
     {"bias", nn_bias},
     {"add", nn_add},
+    {"scale", nn_scale},
     {"swiglu", nn_swiglu},
     {"rope_frequencies", nn_rope_frequencies},
     {"rope_table", nn_rope_table},

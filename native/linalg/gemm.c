@@ -25,6 +25,7 @@
 #include "core/parallel.h"
 #include "kernels/gemm_tile.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -46,6 +47,7 @@ typedef struct product {
   const char *w, *x;
   char *y;
   int64_t ldw, ldx, ldy, t, m, k;
+  bool is_turned;                     /* X lies as [k, t] */
   int64_t slab, n_slab, block_tokens; /* the slab's first token and how many it has */
   int64_t n_panels, n_pieces, n_row_blocks, max_rows;
   char *packed;  /* X of the slab */
@@ -94,6 +96,13 @@ static void pack_pieces(void *arg, int64_t begin, int64_t end, int worker) {
     char *out = p->packed + packed_offset(p, panel, col, n_cols);
     if (n_tokens < nr) {
       memset(out, 0, offset(p, n_cols * nr));
+    }
+    if (p->is_turned) {
+      const char *x = p->x + offset(p, col * p->ldx + p->slab + panel * nr);
+      for (int64_t l = 0; l < n_cols; l++) {
+        memcpy(out + offset(p, l * nr), x + offset(p, l * p->ldx), offset(p, n_tokens));
+      }
+      continue;
     }
     p->tile->transpose(out, nr, p->x + offset(p, (p->slab + panel * nr) * p->ldx + col), p->ldx,
                        n_tokens, n_cols);
@@ -239,6 +248,24 @@ vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k,
   return (vise_rows){m, k, decode_f32, source_out};
 }
 
+static void decode_turned_f32(const void *source,
+                              int64_t row,
+                              int64_t n_rows,
+                              int64_t col,
+                              int64_t n_cols,
+                              float *out,
+                              int64_t ld) {
+  const vise_rows_dense *d = source;
+  vise_gemm_kernels_used()->f32.transpose(out, ld, d->w + col * d->ldw + row, d->ldw, n_cols,
+                                          n_rows);
+}
+
+vise_rows vise_rows_turned_f32(
+    vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw) {
+  *source_out = (vise_rows_dense){w, ldw};
+  return (vise_rows){m, k, decode_turned_f32, source_out};
+}
+
 vise_status vise_gemm_f32(float *y,
                           int64_t ldy,
                           const float *x,
@@ -255,6 +282,26 @@ vise_status vise_gemm_f32(float *y,
                .t = t,
                .m = w->m,
                .k = w->k};
+  return multiply(&p, err);
+}
+
+vise_status vise_gemm_turned_f32(float *y,
+                                 int64_t ldy,
+                                 const float *x,
+                                 int64_t ldx,
+                                 int64_t t,
+                                 const vise_rows *w,
+                                 vise_err *err) {
+  product p = {.tile = &vise_gemm_kernels_used()->f32,
+               .rows = w,
+               .x = (const char *)x,
+               .y = (char *)y,
+               .ldx = ldx,
+               .ldy = ldy,
+               .t = t,
+               .m = w->m,
+               .k = w->k,
+               .is_turned = true};
   return multiply(&p, err);
 }
 

@@ -47,6 +47,10 @@ typedef struct vise_rows_dense {
 vise_rows
 vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw);
 
+/* W that lies turned: w [k, m], row stride `ldw`. */
+vise_rows vise_rows_turned_f32(
+    vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw);
+
 /*
  * y [t, m] row stride ldy, x [t, k] row stride ldx, both f32, not overlapping. t, m or k may be 0
  * (k = 0 gives +0). Scratch: about 1 MiB a thread and X once more, at most 24 MiB of it for k <=
@@ -60,7 +64,16 @@ vise_status vise_gemm_f32(float *y,
                           const vise_rows *w,
                           vise_err *err) VISE_MUST_USE;
 
-/* The same in f64, W plain in memory. */
+/* The same with an X that lies turned: x [k, t], row stride ldx. */
+vise_status vise_gemm_turned_f32(float *y,
+                                 int64_t ldy,
+                                 const float *x,
+                                 int64_t ldx,
+                                 int64_t t,
+                                 const vise_rows *w,
+                                 vise_err *err) VISE_MUST_USE;
+
+/* The same as vise_gemm_f32 in f64, W plain in memory. */
 vise_status vise_gemm_f64(double *y,
                           int64_t ldy,
                           const double *x,

@@ -257,6 +257,14 @@ static vise_status check_starts(const int64_t *starts, int64_t n_sequences, vise
   return VISE_OK;
 }
 
+vise_status vise_attention_check(const vise_attention_spec *spec,
+                                 const int64_t *starts,
+                                 int64_t n_sequences,
+                                 vise_err *err) {
+  VISE_TRY(check_spec(spec, err));
+  return check_starts(starts, n_sequences, err);
+}
+
 vise_status vise_attention_run(float *out,
                                const float *q,
                                const float *k,
@@ -265,8 +273,7 @@ vise_status vise_attention_run(float *out,
                                int64_t n_sequences,
                                const vise_attention_spec *spec,
                                vise_err *err) {
-  VISE_TRY(check_spec(spec, err));
-  VISE_TRY(check_starts(starts, n_sequences, err));
+  VISE_TRY(vise_attention_check(spec, starts, n_sequences, err));
   if (n_sequences == 0) {
     return VISE_OK;
   }

@@ -53,6 +53,31 @@ vise_status vise_attention_run(float *out,
                                vise_err *err) VISE_MUST_USE;
 
 /*
+ * The derivatives of the same by q, k and v from `d_out`, that by the result. Probabilities are
+ * computed again, 64 queries at a time; nothing of the forward pass is needed but its inputs. Each
+ * (sequence, key head) is one piece of work, with the query heads that read it added in order.
+ * Scratch a thread: about 6 head_dim + 128 floats for each token of the longest sequence.
+ * Outputs are shaped as q, k, v and are no inputs. Deterministic and errors as above.
+ */
+vise_status vise_attention_backward(float *d_q,
+                                    float *d_k,
+                                    float *d_v,
+                                    const float *d_out,
+                                    const float *q,
+                                    const float *k,
+                                    const float *v,
+                                    const int64_t *starts,
+                                    int64_t n_sequences,
+                                    const vise_attention_spec *spec,
+                                    vise_err *err) VISE_MUST_USE;
+
+/* As every function here checks them first. Errors: VISE_EARG, VISE_ESHAPE. */
+vise_status vise_attention_check(const vise_attention_spec *spec,
+                                 const int64_t *starts,
+                                 int64_t n_sequences,
+                                 vise_err *err) VISE_MUST_USE;
+
+/*
  * The next t tokens of one sequence: k and v go into the cache, the queries see all that is in it.
  * Errors: as above; VISE_ESHAPE when the cache has no room or other dimensions. After an error the
  * cache is as it was.

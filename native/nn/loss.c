@@ -16,7 +16,9 @@
  */
 #include "nn/loss.h"
 
+#include "core/mem.h"
 #include "core/parallel.h"
+#include "kernels/grad.h"
 #include "kernels/loss.h"
 
 #include <math.h>
@@ -25,6 +27,8 @@ enum { LOGITS_PER_CHUNK = 1 << 16 };
 
 typedef struct loss_job {
   double *out;
+  float *d_out;
+  double scale;
   uint8_t *agree;
   const float *p, *q;
   const int32_t *targets;
@@ -111,7 +115,8 @@ static vise_status check_finite(const double *out, int64_t n, const char *what, 
   return VISE_OK;
 }
 
-vise_status vise_nll_run(
+/* NaN where a row is not finite. */
+static vise_status nll_rows(
     double *out, const float *logits, int64_t n, int64_t v, const int32_t *targets, vise_err *err) {
   for (int64_t i = 0; i < n; i++) {
     if (targets[i] < 0 || targets[i] >= v) {
@@ -120,8 +125,53 @@ vise_status vise_nll_run(
     }
   }
   loss_job job = {.out = out, .p = logits, .targets = targets, .v = v};
-  VISE_TRY(vise_parallel_for(n, tokens_per_chunk(v), nll_chunk, &job, err));
+  return vise_parallel_for(n, tokens_per_chunk(v), nll_chunk, &job, err);
+}
+
+vise_status vise_nll_run(
+    double *out, const float *logits, int64_t n, int64_t v, const int32_t *targets, vise_err *err) {
+  VISE_TRY(nll_rows(out, logits, n, v, targets, err));
   return check_finite(out, n, "nll", err);
+}
+
+vise_status vise_nll_mean(
+    double *out, const float *logits, int64_t n, int64_t v, const int32_t *targets, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_alloc_array(&memory, n, sizeof(double), err));
+  const double *rows = memory;
+  const vise_status st = nll_rows(memory, logits, n, v, targets, err);
+  double sum = 0.0;
+  for (int64_t i = 0; i < n && st == VISE_OK; i++) {
+    sum += rows[i];
+  }
+  *out = sum / (double)n;
+  vise_mem_free(memory);
+  return st;
+}
+
+static void nll_back_chunk(void *arg, int64_t begin, int64_t end, int worker) {
+  (void)worker;
+  const loss_job *job = arg;
+  const vise_loss_kernels *kernels = vise_loss();
+  for (int64_t i = begin; i < end; i++) {
+    const float *row = job->p + i * job->v;
+    float *out = job->d_out + i * job->v;
+    const float greatest = kernels->row_max(row, job->v);
+    const double sum = kernels->row_sum_exp(row, job->v, greatest);
+    vise_grad()->soft_row(out, row, job->v, greatest, (float)(job->scale / sum));
+    out[job->targets[i]] -= (float)job->scale;
+  }
+}
+
+vise_status vise_nll_backward(float *d_logits,
+                              const float *logits,
+                              int64_t n,
+                              int64_t v,
+                              const int32_t *targets,
+                              double scale,
+                              vise_err *err) {
+  loss_job job = {.d_out = d_logits, .scale = scale, .p = logits, .targets = targets, .v = v};
+  return vise_parallel_for(n, tokens_per_chunk(v), nll_back_chunk, &job, err);
 }
 
 vise_status vise_divergence_run(double *kl_out,

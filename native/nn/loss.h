@@ -31,6 +31,27 @@ vise_status vise_nll_run(double *out,
                          const int32_t *targets,
                          vise_err *err) VISE_MUST_USE;
 
+/* *out: the mean of those over the n tokens, n > 0; NaN, and no error, where logits are not finite.
+   Errors: VISE_EARG a target out of range; VISE_ENOMEM; VISE_ECANCELLED. */
+vise_status vise_nll_mean(double *out,
+                          const float *logits,
+                          int64_t n,
+                          int64_t v,
+                          const int32_t *targets,
+                          vise_err *err) VISE_MUST_USE;
+
+/*
+ * The derivative of scale * sum of nll by the logits: d_logits[i] = scale (p - [target]). Targets
+ * and logits as vise_nll_run accepted them. d_logits may be the logits. Errors: VISE_ECANCELLED.
+ */
+vise_status vise_nll_backward(float *d_logits,
+                              const float *logits,
+                              int64_t n,
+                              int64_t v,
+                              const int32_t *targets,
+                              double scale,
+                              vise_err *err) VISE_MUST_USE;
+
 /*
  * kl_out[i] = KL(softmax(p[i]) || softmax(q[i])), agree_out[i] = 1 if both rows have their greatest
  * logit at the same id, the lowest where several are greatest, else 0.

@@ -13,6 +13,7 @@
 #include "nn/rope.h"
 
 #include "core/parallel.h"
+#include "kernels/grad.h"
 #include "kernels/nn.h"
 
 #include <math.h>
@@ -193,6 +194,7 @@ typedef struct turn_job {
   const float *x, *table;
   const int32_t *positions;
   int64_t n_heads, n;
+  vise_rotate_fn *rotate;
 } turn_job;
 
 static void turn_tokens(void *arg, int64_t begin, int64_t end, int worker) {
@@ -201,7 +203,7 @@ static void turn_tokens(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     const float *row = j->table + (int64_t)j->positions[i] * 2 * j->n;
-    vise_nn()->rotate(j->out + i * width, j->x + i * width, row, row + j->n, j->n_heads, j->n);
+    j->rotate(j->out + i * width, j->x + i * width, row, row + j->n, j->n_heads, j->n);
   }
 }
 
@@ -213,6 +215,7 @@ vise_status vise_rope_run(float *out,
                           const float *table,
                           int64_t n_positions,
                           const int32_t *positions,
+                          bool is_back,
                           vise_err *err) {
   for (int64_t i = 0; i < t; i++) {
     if (positions[i] < 0 || positions[i] >= n_positions) {
@@ -220,7 +223,8 @@ vise_status vise_rope_run(float *out,
                        (long long)i, positions[i], (long long)n_positions);
     }
   }
-  turn_job j = {out, x, table, positions, n_heads, n};
+  vise_rotate_fn *rotate = is_back ? vise_grad()->rotate_back : vise_nn()->rotate;
+  turn_job j = {out, x, table, positions, n_heads, n, rotate};
   const int64_t width = n_heads * 2 * n;
   return vise_parallel_for(t, width < 32768 ? 32768 / width : 1, turn_tokens, &j, err);
 }

@@ -64,8 +64,8 @@ vise_status vise_rope_table(float *table_out,
                             double scale,
                             vise_err *err) VISE_MUST_USE;
 
-/* out [t, n_heads * 2 n] = x, token i turned by row positions[i] of the table, all heads alike.
-   `out` is not x. Errors: VISE_ESHAPE for a position outside [0, n_positions); VISE_ECANCELLED. */
+/* out [t, n_heads * 2 n] = x, token i turned by row positions[i] of the table, all heads alike, or
+   turned back, which is the derivative. `out` is not x. Errors: VISE_ESHAPE for a position outside [0, n_positions); VISE_ECANCELLED. */
 vise_status vise_rope_run(float *out,
                           const float *x,
                           int64_t t,
@@ -74,6 +74,7 @@ vise_status vise_rope_run(float *out,
                           const float *table,
                           int64_t n_positions,
                           const int32_t *positions,
+                          bool is_back,
                           vise_err *err) VISE_MUST_USE;
 
 #endif

@@ -118,6 +118,37 @@ static void every_output_is_one_chain_over_ascending_k(void **state) {
   vise_threads_set(threads);
 }
 
+/* The turned copy of x [n, k], row stride ldx, with row stride n + PAD. */
+static float *turned(const float *x, int64_t ldx, int64_t n, int64_t k) {
+  float *out = allocate(k * (n + PAD), sizeof(float));
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t j = 0; j < k; j++) {
+      out[j * (n + PAD) + i] = x[i * ldx + j];
+    }
+  }
+  return out;
+}
+
+static void what_lies_turned_gives_the_same_product(void **state) {
+  (void)state;
+  static const int64_t shapes[][3] = {{1, 1, 1},    {5, 7, 0},     {3, 7, 255},   {17, 97, 513},
+                                      {65, 193, 7}, {1030, 3, 50}, {200, 60, 300}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    problem p = create_problem(shapes[i][0], shapes[i][1], shapes[i][2]);
+    assert_int_equal(multiply64(&p, NULL), VISE_OK); /* assert_exact looks at both */
+    float *x = turned(p.x, p.ldx, p.t, p.k), *w = turned(p.w, p.ldw, p.m, p.k);
+    vise_rows_dense dense;
+    const vise_rows rows = vise_rows_turned_f32(&dense, w, p.m, p.k, p.m + PAD);
+
+    assert_int_equal(vise_gemm_turned_f32(p.y, p.ldy, x, p.t + PAD, p.t, &rows, NULL), VISE_OK);
+
+    assert_exact(&p);
+    free(x);
+    free(w);
+    free_problem(&p);
+  }
+}
+
 /* Every tile asked for, with the contract of vise_rows_fn checked. */
 static void decode_checked(const void *source,
                            int64_t row,
@@ -227,6 +258,7 @@ static void a_product_cancelled_in_its_last_chunk_says_so(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_output_is_one_chain_over_ascending_k),
+      cmocka_unit_test(what_lies_turned_gives_the_same_product),
       cmocka_unit_test(rows_are_decoded_in_tiles_of_the_contract),
       cmocka_unit_test(nan_and_infinity_reach_the_outputs_they_touch_and_no_others),
       cmocka_unit_test(gemm_survives_every_allocation_failure),

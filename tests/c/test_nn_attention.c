@@ -214,8 +214,52 @@ static void creating_a_cache_survives_every_allocation_failure(void **state) {
   }
 }
 
+/* Derivatives against the definition are in tests/lua/test_grad.lua. */
+static float d_q[T * Q], d_k[T * K], d_v[T * K], d_k_other[T * K];
+
+static void derivatives_depend_neither_on_threads_nor_on_other_sequences(void **state) {
+  (void)state;
+  const int64_t starts[] = {0, 70, T}, alone[] = {0, 140};
+  const int threads = vise_threads();
+  vise_err err;
+  fill(out, "d_out", T * Q, 1.0);
+  vise_threads_set(2);
+  assert_int_equal(vise_attention_backward(d_q, d_k, d_v, out, q, k, v, starts, 2, &plain, &err),
+                   VISE_OK);
+
+  vise_threads_set(1);
+  assert_int_equal(vise_attention_backward(other, d_k_other, d_v + 70 * K, out + 70 * Q, q + 70 * Q,
+                                           k + 70 * K, v + 70 * K, alone, 1, &plain, &err),
+                   VISE_OK);
+
+  vise_threads_set(threads);
+  assert_memory_equal(other, d_q + 70 * Q, 140 * Q * sizeof *other);
+  assert_memory_equal(d_k_other, d_k + 70 * K, 140 * K * sizeof *d_k);
+}
+
+static void derivatives_survive_every_allocation_failure(void **state) {
+  (void)state;
+  const int64_t starts[] = {0, 70};
+  for (long n = 0;; n++) {
+    const size_t live = vise_mem_live_blocks();
+    vise_err err;
+    vise_mem_fail_after(n);
+    const vise_status st =
+        vise_attention_backward(d_q, d_k, d_v, out, q, k, v, starts, 1, &plain, &err);
+    vise_mem_fail_after(-1);
+    assert_int_equal(vise_mem_live_blocks(), live);
+    if (st == VISE_OK) {
+      assert_true(n > 0);
+      return;
+    }
+    assert_int_equal(st, VISE_ENOMEM);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(derivatives_depend_neither_on_threads_nor_on_other_sequences, setup),
+      cmocka_unit_test_setup(derivatives_survive_every_allocation_failure, setup),
       cmocka_unit_test(packed_sequences_follow_the_definition),
       cmocka_unit_test(a_window_hides_older_keys),
       cmocka_unit_test(a_sequence_does_not_feel_its_neighbours),

@@ -154,7 +154,7 @@ static void tokens_are_turned_by_their_position(void **state) {
   vise_err err;
   assert_int_equal(vise_rope_table(table, 2, f, 2, 1.0, &err), VISE_OK);
 
-  assert_int_equal(vise_rope_run(out, x, 2, 2, 2, table, 2, positions, &err), VISE_OK);
+  assert_int_equal(vise_rope_run(out, x, 2, 2, 2, table, 2, positions, false, &err), VISE_OK);
 
   for (int i = 0; i < 16; i++) {
     assert_true(fabsf(out[i] - want[i]) < 1e-6f);
@@ -168,7 +168,7 @@ static void a_position_outside_the_table_is_refused(void **state) {
   float out[2];
   vise_err err;
 
-  assert_int_equal(vise_rope_run(out, x, 1, 1, 1, table, 2, &position, &err), VISE_ESHAPE);
+  assert_int_equal(vise_rope_run(out, x, 1, 1, 1, table, 2, &position, false, &err), VISE_ESHAPE);
 
   assert_string_equal(err.msg, "rope: position of token 0 is 2, table has 2 rows");
 }

@@ -40,6 +40,18 @@ function M.open(path)
   end)
 end
 
+--- A model of a config, with random weights or given ones: see vise.model.fresh.
+---@param config table as in config.json; its model_type names the architecture
+---@param options? vise.FreshOptions
+---@return vise.Model|nil model
+---@return string? message
+---@return string? code "format" or "unsupported"
+function M.new(config, options)
+  return refusal.protect(function()
+    return H.new(require("vise.model.fresh").source(config, options or {}))
+  end)
+end
+
 --- Names of the architectures, from the files of the folder arch/.
 ---@return string[]
 function M.architectures()

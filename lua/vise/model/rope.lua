@@ -4,6 +4,7 @@
 
 local check = require("vise.check")
 local native = require("vise.native")
+local ops = require("vise.grad.ops")
 local refusal = require("vise.model.refusal")
 
 local nn = native.nn
@@ -66,11 +67,11 @@ function Rope:positions(batch, first, context)
 end
 
 --- Heads of x turned by the angles of their tokens' positions.
----@param x vise.Tensor [t, heads * head_dim] f32
+---@param x vise.Tensor|vise.Value [t, heads * head_dim] f32
 ---@param positions vise.Tensor [t] i32
----@return vise.Tensor
+---@return vise.Tensor|vise.Value
 function Rope:turn(x, positions)
-  return must(nn.rope(x, self._table, positions))
+  return ops.rope(x, self._table, positions)
 end
 
 function Rope:extend(length)

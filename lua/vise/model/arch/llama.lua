@@ -6,7 +6,8 @@
 --   x = x + down(silu(gate(n)) * up(n))                    n = rmsnorm(x)
 --   logits = head(rmsnorm(x))
 
-local nn = require("vise.native").nn
+local native = require("vise.native")
+local ops = require("vise.grad.ops")
 local refusal = require("vise.model.refusal")
 local rope = require("vise.model.rope")
 
@@ -72,7 +73,7 @@ end
 function Network:hidden(model, batch, caches)
   local first = caches and caches[1]:length() or 0
   local positions <close> = self.rope:positions(batch, first, self.context)
-  local x = must(must(model:weight("embed")):rows(batch.ids))
+  local x = ops.rows(must(model:weight("embed")), batch.ids)
   for layer = 0, self.n_layers - 1 do
     local at = "layers." .. layer
     local attention = {
@@ -87,7 +88,7 @@ function Network:hidden(model, batch, caches)
     x = H.add(x, self:mlp(model, at .. ".mlp", x))
   end
   local last <close> = x
-  return must(nn.rmsnorm(last, model:vector("norm"), self.eps))
+  return ops.rmsnorm(last, model:vector("norm"), self.eps)
 end
 
 --- Empty caches for a sequence of up to `capacity` tokens.
@@ -96,14 +97,14 @@ end
 function Network:caches(capacity)
   local caches = {}
   for layer = 1, self.n_layers do
-    caches[layer] = must(nn.kv(capacity, self.kv_heads, self.head_dim))
+    caches[layer] = must(native.nn.kv(capacity, self.kv_heads, self.head_dim))
   end
   return caches
 end
 
 --- Activations are let go as soon as they have been used, so that the next ones take their memory.
 function Network:attention(model, at, x, options)
-  local n = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local n = ops.rmsnorm(x, model:vector(at .. ".norm"), self.eps)
   local q = H.linear(model, at .. ".q", n)
   local k = H.linear(model, at .. ".k", n)
   local v = H.linear(model, at .. ".v", n)
@@ -111,7 +112,7 @@ function Network:attention(model, at, x, options)
   q = H.replace(q, self.rope:turn(q, options.positions))
   k = H.replace(k, self.rope:turn(k, options.positions))
   local mixed <close> = options.cache and must(options.cache:attention(q, k, v, options))
-    or must(nn.attention(q, k, v, options))
+    or ops.attention(q, k, v, options)
   q:close()
   k:close()
   v:close()
@@ -119,11 +120,11 @@ function Network:attention(model, at, x, options)
 end
 
 function Network:mlp(model, at, x)
-  local n = must(nn.rmsnorm(x, model:vector(at .. ".norm"), self.eps))
+  local n = ops.rmsnorm(x, model:vector(at .. ".norm"), self.eps)
   local gate = H.linear(model, at .. ".gate", n)
   local up = H.linear(model, at .. ".up", n)
   n:close()
-  local inner <close> = must(nn.swiglu(gate, up))
+  local inner <close> = ops.swiglu(gate, up)
   gate:close()
   up:close()
   return H.linear(model, at .. ".down", inner)
@@ -136,20 +137,20 @@ function H.replace(old, new)
 end
 
 function H.linear(model, place, x)
-  local y = must(must(model:weight(place)):matmul(x))
+  local y = ops.linear(x, must(model:weight(place)))
   local bias = model:vector(place .. ".bias")
   if bias == nil then
     return y
   end
   local product <close> = y
-  return must(nn.bias(product, bias))
+  return ops.bias(product, bias)
 end
 
 --- x + y; both are let go.
 function H.add(x, y)
   local a <close> = x
   local b <close> = y
-  return must(nn.add(a, b))
+  return ops.add(a, b)
 end
 
 H.most_layers = 4096 -- every layer is declared before a file is looked at

@@ -1,0 +1,179 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Data loaders: batch `step` of an endless sequence of epochs, each in its own seeded order. A batch
+-- depends on its number and the seed alone, so that a resumed run goes on with the same ones.
+
+local check = require("vise.check")
+local native = require("vise.native")
+
+local M = {}
+local H = {}
+
+---@class vise.Loader
+---@field count integer items an epoch goes through: windows, images, rows
+---@field tokens integer units of a batch, for the speed shown
+---@field unit string what they are called: "tokens"
+---@field key string what the data are, for the checkpoint
+---@field batch fun(self, step: integer): table a batch by its number, from 1
+
+--- Windows of a token stream: each has `length` tokens and, as targets, those one further on.
+--- The last tokens that fill no window are left out.
+---@param options {text?: string, tokenizer?: vise.Tokenizer, ids?: vise.Tensor, length?: integer, batch?: integer, seed?: integer}
+---   ids [n] i32, or a text and its tokenizer; length 256, batch 8, seed 0
+---@return vise.Loader batches have ids and targets [batch * length] i32, and starts
+function M.windows(options)
+  local plain = { length = options.length, batch = options.batch, seed = options.seed }
+  local o = check.options("windows", H.window_rows, plain)
+  local ids = options.ids or options.tokenizer:encode(options.text, true)
+  local stream = ids:string()
+  local count = (ids:count() - 1) // o.length
+  if count < 1 then
+    check.fail("windows: the text has %d tokens, expected at least %d (one window and its target)",
+      ids:count(), o.length + 1)
+  end
+  local loader = H.loader(count, o, "tokens", o.length)
+  loader.key = ("windows %s of %d, %d a batch, seed %d"):format(native.core.sha256(stream),
+    o.length, o.batch, o.seed)
+  local starts = {}
+  for i = 1, o.batch do
+    starts[i] = (i - 1) * o.length + 1
+  end
+  function loader:batch(step)
+    local inputs, targets = {}, {}
+    for i, item in ipairs(self:_items(step)) do
+      local at = item * o.length * 4
+      inputs[i] = stream:sub(at + 1, at + o.length * 4)
+      targets[i] = stream:sub(at + 5, at + o.length * 4 + 4)
+    end
+    return { ids = H.int32(inputs), targets = H.int32(targets), starts = starts }
+  end
+  return loader
+end
+
+--- Rows of arrays: the first dimension counts items.
+---@param options {inputs: vise.Tensor, targets?: vise.Tensor, batch?: integer, seed?: integer}
+---   inputs [n, ...], targets [n, ...] of any type; batch 32, seed 0
+---@return vise.Loader batches have inputs and targets
+function M.arrays(options)
+  local o = check.options("arrays", H.array_rows, { batch = options.batch, seed = options.seed })
+  local inputs, targets = H.items(options.inputs), options.targets and H.items(options.targets)
+  if targets and targets.count ~= inputs.count then
+    check.fail("arrays: %d inputs and %d targets, expected as many", inputs.count, targets.count)
+  elseif inputs.count < 1 then
+    check.fail("arrays: no inputs")
+  end
+  local loader = H.loader(inputs.count, o, "items", 1)
+  loader.key = ("arrays %s %s, %d a batch, seed %d"):format(native.core.sha256(inputs.bytes),
+    targets and native.core.sha256(targets.bytes) or "", o.batch, o.seed)
+  function loader:batch(step)
+    local chosen = self:_items(step)
+    return { inputs = inputs:rows(chosen), targets = targets and targets:rows(chosen) }
+  end
+  return loader
+end
+
+--- A file of the idx format, as MNIST has: a tensor of its type and dimensions.
+---@param path string
+---@return vise.Tensor|nil tensor u8, i8, i16, i32, f32 or f64
+---@return string? message
+---@return string? code "io" or "format"
+function M.idx(path)
+  local bytes, message, code = native.file.read(path)
+  if bytes == nil then
+    return nil, message, code
+  end
+  local zero, kind, rank, at = 0, 0, 0, 1
+  if #bytes >= 4 then
+    zero, kind, rank, at = string.unpack(">I2BB", bytes)
+  end
+  local dtype = H.idx_types[kind]
+  if zero ~= 0 or dtype == nil or rank < 1 or rank > 4 or #bytes < 4 + 4 * rank then
+    return nil, path .. ": is no idx file", "format"
+  end
+  local shape, count = {}, 1
+  for i = 1, rank do
+    shape[i], at = string.unpack(">I4", bytes, at)
+    count = count * shape[i]
+  end
+  local size = string.packsize(dtype[2])
+  if #bytes - at + 1 ~= count * size then
+    return nil, ("%s: has %d bytes of elements, expected %d"):format(path, #bytes - at + 1,
+      count * size), "format"
+  end
+  local elements = bytes:sub(at)
+  return native.tensor.from_bytes(dtype[1], shape, size == 1 and elements
+    or H.swapped(elements, size))
+end
+
+H.idx_types = {
+  [0x08] = { "u8", "B" }, [0x09] = { "i8", "b" }, [0x0b] = { "i16", "i2" },
+  [0x0c] = { "i32", "i4" }, [0x0d] = { "f32", "f" }, [0x0e] = { "f64", "d" },
+}
+
+--- Elements of `size` bytes, their bytes in the other order.
+function H.swapped(bytes, size)
+  return (bytes:gsub(("."):rep(size), string.reverse))
+end
+
+H.window_rows = {
+  { name = "length", kind = "int", default = 256, min = 1, doc = "tokens of a window" },
+  { name = "batch", kind = "int", default = 8, min = 1, doc = "windows of a step" },
+  { name = "seed", kind = "int", default = 0, doc = "of the order" },
+}
+H.array_rows = {
+  { name = "batch", kind = "int", default = 32, min = 1, doc = "items of a step" },
+  { name = "seed", kind = "int", default = 0, doc = "of the order" },
+}
+
+--- A loader without its `batch`. Batches run on from one epoch into the next.
+function H.loader(count, o, unit, tokens)
+  local loader = { count = count, unit = unit, tokens = o.batch * tokens, epoch = nil }
+  function loader:_items(step)
+    local items = {}
+    for i = 1, o.batch do
+      local at = (step - 1) * o.batch + i - 1
+      local epoch = at // count
+      if self._epoch ~= epoch then
+        self._epoch, self._order = epoch, H.order(count, o.seed, epoch)
+      end
+      items[i] = self._order[at % count + 1]
+    end
+    return items
+  end
+  return loader
+end
+
+--- 0 .. count - 1, shuffled (Fisher and Yates).
+function H.order(count, seed, epoch)
+  local order, name = {}, ("order %d"):format(epoch)
+  for i = 1, count do
+    order[i] = i - 1
+  end
+  for i = count, 2, -1 do
+    local j = math.floor(native.core.uniform(seed, name, i) * i) + 1
+    order[i], order[j] = order[j], order[i]
+  end
+  return order
+end
+
+--- A tensor as items that can be gathered.
+function H.items(tensor)
+  local shape = tensor:shape()
+  local items = { bytes = tensor:string(), count = shape[1] or 0 }
+  local size = #items.bytes // math.max(1, items.count)
+  function items:rows(chosen)
+    local parts = {}
+    for i, item in ipairs(chosen) do
+      parts[i] = self.bytes:sub(item * size + 1, (item + 1) * size)
+    end
+    return native.tensor.from_bytes(tensor:dtype(), { #chosen, table.unpack(shape, 2) },
+      table.concat(parts))
+  end
+  return items
+end
+
+function H.int32(parts)
+  local bytes = table.concat(parts)
+  return native.tensor.from_bytes("i32", { #bytes // 4 }, bytes)
+end
+
+return M

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/grad_body.h"
+
+void vise_grad_fill_avx2(vise_grad_kernels *table) {
+  fill(table);
+}

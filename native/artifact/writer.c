@@ -38,14 +38,13 @@ static void code_frame(vise_artifact_writer *w, slot *s, int worker) {
   }
 }
 
-/* One or two frames; of equal length, as most are, their leaves are hashed side by side. */
+/* One or two frames, whose leaves are hashed side by side. */
 static void code_frames(vise_artifact_writer *w, slot *s, int n, int worker) {
-  if (n == 2 && s[0].content_bytes == s[1].content_bytes) {
-    vise_sha256_pair(s[0].leaf, s[1].leaf, s[0].content, s[1].content, s[0].content_bytes);
+  if (n == 2) {
+    vise_sha256_pair(s[0].leaf, s[0].content, s[0].content_bytes, s[1].leaf, s[1].content,
+                     s[1].content_bytes);
   } else {
-    for (int i = 0; i < n; i++) {
-      vise_sha256(s[i].leaf, s[i].content, s[i].content_bytes);
-    }
+    vise_sha256(s[0].leaf, s[0].content, s[0].content_bytes);
   }
   for (int i = 0; i < n; i++) {
     code_frame(w, &s[i], worker);

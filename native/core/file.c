@@ -139,6 +139,7 @@ void vise_file_drop_pages(const void *data, size_t bytes) {
 
 struct vise_file_writer {
   int fd;
+  atomic_ullong reserved; /* bytes whose blocks the file system has chosen */
   char *path, *temporary; /* owned */
 };
 
@@ -194,9 +195,33 @@ vise_status vise_file_writer_create(vise_file_writer **out, const char *path, vi
   return VISE_OK;
 }
 
+enum { RESERVE_BYTES = 16 << 20 };
+
+/*
+ * Let the file system choose the blocks of a long file many at a time: page by page takes a third of
+ * the time of writing (ext4). A hint: what does not fit or is not supported is found by the write.
+ */
+static void reserve(vise_file_writer *w, uint64_t end) {
+  const uint64_t from = w->reserved;
+  if (end > from && end > RESERVE_BYTES) {
+    const uint64_t to = (end + RESERVE_BYTES - 1) / RESERVE_BYTES * RESERVE_BYTES;
+    (void)fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+    w->reserved = to;
+  }
+}
+
+/* Give back what was reserved beyond the end. */
+static void end_reserve(const vise_file_writer *w) {
+  struct stat info;
+  if (w->reserved > 0 && fstat(w->fd, &info) == 0) {
+    (void)!ftruncate(w->fd, info.st_size);
+  }
+}
+
 vise_status vise_file_writer_write_at(
     vise_file_writer *w, uint64_t offset, const void *data, size_t bytes, vise_err *err) {
   const char *p = data;
+  reserve(w, offset + bytes);
   while (bytes > 0) {
     const ssize_t n = pwrite(w->fd, p, bytes, (off_t)offset);
     if (n < 0 && errno == EINTR) {
@@ -232,6 +257,7 @@ static void sync_folder_of(char *path) {
 
 vise_status vise_file_writer_commit(vise_file_writer *w, bool is_synced, vise_err *err) {
   vise_status st = VISE_OK;
+  end_reserve(w);
   if (is_synced && fsync(w->fd) != 0) {
     st = io_error(err, w->path, "flush");
   } else if (close(w->fd) != 0) {

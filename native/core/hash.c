@@ -38,16 +38,12 @@ static void hash_leaves(void *arg, int64_t begin, int64_t end, int worker) {
   const size_t first = (size_t)begin * VISE_LEAF_BYTES, left = l->n - first;
   const uint8_t *data = l->data + first;
   uint8_t *digest = l->digests + (size_t)begin * VISE_SHA256_BYTES;
-  size_t bytes = left;
-  if (left >= 2 * VISE_LEAF_BYTES) {
-    bytes = 2 * VISE_LEAF_BYTES;
-    vise_sha256_pair(digest, digest + VISE_SHA256_BYTES, data, data + VISE_LEAF_BYTES,
-                     VISE_LEAF_BYTES);
-  } else if (left > VISE_LEAF_BYTES) {
-    vise_sha256(digest, data, VISE_LEAF_BYTES);
-    vise_sha256(digest + VISE_SHA256_BYTES, data + VISE_LEAF_BYTES, left - VISE_LEAF_BYTES);
+  const size_t bytes = left < 2 * VISE_LEAF_BYTES ? left : 2 * VISE_LEAF_BYTES;
+  if (bytes > VISE_LEAF_BYTES) {
+    vise_sha256_pair(digest, data, VISE_LEAF_BYTES, digest + VISE_SHA256_BYTES,
+                     data + VISE_LEAF_BYTES, bytes - VISE_LEAF_BYTES);
   } else {
-    vise_sha256(digest, data, left);
+    vise_sha256(digest, data, bytes);
   }
   if (l->is_dropped) {
     vise_file_drop_pages(data, bytes);

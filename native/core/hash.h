@@ -12,12 +12,14 @@ enum { VISE_SHA256_BYTES = 32, VISE_SHA256_HEX = 65, VISE_LEAF_BYTES = 1 << 20 }
 
 void vise_sha256(uint8_t out[VISE_SHA256_BYTES], const void *data, size_t n);
 
-/* The digests of two messages of `n` bytes each, in little more than half of the time. */
+/* The digests of two messages, side by side: in little more than half of the time if they are of
+   about one length. */
 void vise_sha256_pair(uint8_t out_a[VISE_SHA256_BYTES],
-                      uint8_t out_b[VISE_SHA256_BYTES],
                       const void *a,
+                      size_t n_a,
+                      uint8_t out_b[VISE_SHA256_BYTES],
                       const void *b,
-                      size_t n);
+                      size_t n_b);
 
 void vise_sha256_hex(char out[VISE_SHA256_HEX], const uint8_t digest[VISE_SHA256_BYTES]);
 

@@ -41,6 +41,14 @@ typedef struct vise_format_dot {
                float *y);
 } vise_format_dot;
 
+/* encode of rows of bf16 as they are stored, in one pass that also looks for NaN and infinity. */
+typedef struct vise_format_bf16 {
+  bool (*takes)(const vise_format_spec *s); /* these values; rows_together is then 1 */
+  /* As encode, of one row w [k]. False: some value is not finite, the parts are not to be used. */
+  bool (*encode)(
+      const vise_format_spec *s, void *const *parts, const uint16_t *w, int64_t row, void *scratch);
+} vise_format_bf16;
+
 struct vise_format_spec {
   const vise_format *format;
   int64_t m, k;
@@ -86,6 +94,7 @@ struct vise_format {
                  const float *importance,
                  void *scratch);
   size_t (*scratch_bytes)(const vise_format_spec *s);
+  const vise_format_bf16 *bf16; /* NULL: rows become f32 first */
 
   /* out[i * ld + j] = value at [row + i, col + j]; col is a multiple of 256, as in linalg/gemm.h.
    */

@@ -311,6 +311,17 @@ choose_searched(const layout *a, const work *b, void *scales_out, int64_t i, con
   vise_scale_round((char *)scales_out + i * vise_scale_bytes(a->type), &c.scale, 1, a->type);
 }
 
+/* The row's place among the stored scales. */
+static void *scales_of(const layout *a, void *const *parts, int64_t row) {
+  return (char *)parts[1] + row * a->n_groups * vise_scale_bytes(a->type);
+}
+
+static void write_zeros(const layout *a, const work *b, void *const *parts, int64_t row) {
+  if (!a->is_symmetric) {
+    memcpy((uint8_t *)parts[2] + row * a->n_groups, b->zeros, (size_t)a->n_groups);
+  }
+}
+
 static void
 write_codes(const layout *a, const work *b, uint8_t *codes_out, const float *x, int64_t row) {
   const vise_intq_kernels *kernels = vise_intq();
@@ -325,7 +336,7 @@ static void encode_row(const layout *a,
                        int64_t row,
                        const float *importance) {
   vise_intq()->ranges(b->low, b->high, x, a->k, a->group);
-  char *scales = (char *)parts[1] + row * a->n_groups * vise_scale_bytes(a->type);
+  void *scales = scales_of(a, parts, row);
   choose_plain(a, b, scales, a->n_groups);
   for (int64_t i = 0; a->is_searched && i < a->n_groups; i++) {
     const int64_t at = i * a->group;
@@ -337,9 +348,7 @@ static void encode_row(const layout *a,
                      .type = a->type};
     choose_searched(a, b, scales, i, &p);
   }
-  if (!a->is_symmetric) {
-    memcpy((uint8_t *)parts[2] + row * a->n_groups, b->zeros, (size_t)a->n_groups);
-  }
+  write_zeros(a, b, parts, row);
   write_codes(a, b, parts[0], x, row);
 }
 
@@ -397,6 +406,28 @@ static void int_encode(const vise_format_spec *s,
     encode_row(&a, &b, parts, w + i * ld, row + i, importance);
   }
 }
+
+static bool int_takes_bf16(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return a.per != VISE_PER_TENSOR && !a.is_searched;
+}
+
+static bool int_encode_bf16(
+    const vise_format_spec *s, void *const *parts, const uint16_t *w, int64_t row, void *scratch) {
+  const layout a = layout_of(s);
+  const work b = carve(&a, scratch);
+  const vise_intq_kernels *kernels = vise_intq();
+  if (kernels->ranges_bf16(b.low, b.high, w, a.k, a.group)) {
+    return false;
+  }
+  choose_plain(&a, &b, scales_of(&a, parts, row), a.n_groups);
+  write_zeros(&a, &b, parts, row);
+  kernels->codes_bf16(b.codes, w, a.k, a.group, a.bits, b.r, a.is_symmetric ? NULL : b.zeros);
+  kernels->pack((uint8_t *)parts[0] + row * a.row_bytes, b.codes, a.k, a.bits);
+  return true;
+}
+
+static const vise_format_bf16 int_bf16 = {int_takes_bf16, int_encode_bf16};
 
 /* ---- decode ---- */
 
@@ -507,6 +538,7 @@ const vise_format vise_format_int = {
     .rows_together = int_rows_together,
     .encode = int_encode,
     .scratch_bytes = int_scratch_bytes,
+    .bf16 = &int_bf16,
     .decode = int_decode,
     .dot = &int_dot,
     .check_parts = int_check_parts,

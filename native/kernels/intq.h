@@ -36,6 +36,18 @@ typedef void vise_intq_codes_fn(uint8_t *out,
                                 const float *r,
                                 const uint8_t *zeros);
 
+/* The same of bf16 rows, which are not checked yet: ranges returns 1 if some value is NaN or infinite
+   (what it wrote is then nothing), else 0. */
+typedef int vise_intq_ranges_bf16_fn(
+    float *low_out, float *high_out, const uint16_t *x, int64_t n, int64_t group);
+typedef void vise_intq_codes_bf16_fn(uint8_t *out,
+                                     const uint16_t *x,
+                                     int64_t n,
+                                     int64_t group,
+                                     int bits,
+                                     const float *r,
+                                     const uint8_t *zeros);
+
 /* ceil(n bits / 8) bytes; the bits after the last code are 0. */
 typedef void vise_intq_pack_fn(uint8_t *out, const uint8_t *codes, int64_t n, int bits);
 
@@ -74,6 +86,8 @@ typedef void vise_intq_trials_fn(
 typedef struct vise_intq_kernels {
   vise_intq_ranges_fn *ranges;
   vise_intq_codes_fn *codes;
+  vise_intq_ranges_bf16_fn *ranges_bf16;
+  vise_intq_codes_bf16_fn *codes_bf16;
   vise_intq_pack_fn *pack;
   vise_intq_decode_fn *decode;
   vise_intq_trials_fn *trials;

@@ -86,6 +86,82 @@ static void codes_avx2(uint8_t *out,
   }
 }
 
+/* ---- bf16 ----
+   As integers, positive values are in order among int16 and negative ones, by magnitude, among
+   uint16: beyond those of 0 and -0 a maximum each finds both ends. */
+
+static unsigned greatest_u16(__m256i v) {
+  const __m128i all = _mm_set1_epi16(-1);
+  const __m128i h = _mm_max_epu16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  return 0xffffu & ~(unsigned)_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(h, all)));
+}
+
+static inline float bf16_value(unsigned bits) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)(bits << 16))));
+}
+
+static int
+ranges_bf16_avx2(float *low_out, float *high_out, const uint16_t *x, int64_t n, int64_t group) {
+  unsigned lowest = 0, highest = 0;
+  for (int64_t begin = 0; begin < n; begin += group) {
+    const int64_t end = n - begin < group ? n : begin + group;
+    __m256i lows = _mm256_set1_epi16(INT16_MIN), highs = _mm256_setzero_si256();
+    int64_t j = begin;
+    for (; j + 16 <= end; j += 16) {
+      const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(x + j));
+      lows = _mm256_max_epu16(lows, v);
+      highs = _mm256_max_epi16(highs, v);
+    }
+    unsigned low = greatest_u16(lows), high = greatest_u16(highs);
+    for (; j < end; j++) {
+      low = x[j] > low ? x[j] : low;
+      high = x[j] < 0x8000u && x[j] > high ? x[j] : high;
+    }
+    lowest = low > lowest ? low : lowest;
+    highest = high > highest ? high : highest;
+    *low_out++ = bf16_value(low == 0x8000u ? 0 : low);
+    *high_out++ = bf16_value(high);
+  }
+  return lowest >= 0xff80u || highest >= 0x7f80u;
+}
+
+/* RNE of 16 values scaled; cut to `high` and, by saturation, to the least int16. */
+static inline __m256i round16_bf16(const uint16_t *x, __m256 r, __m256 high) {
+  const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)x);
+  const __m256i none = _mm256_setzero_si256();
+  const __m256 a = _mm256_castsi256_ps(_mm256_unpacklo_epi16(none, v));
+  const __m256 b = _mm256_castsi256_ps(_mm256_unpackhi_epi16(none, v));
+  return _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(a, r), high)),
+                            _mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(b, r), high)));
+}
+
+static void codes_bf16_avx2(uint8_t *out,
+                            const uint16_t *x,
+                            int64_t n,
+                            int64_t group,
+                            int bits,
+                            const float *r,
+                            const uint8_t *zeros) {
+  for (int64_t begin = 0, i = 0; begin < n; begin += group, i++) {
+    const int64_t end = n - begin < group ? n : begin + group;
+    const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
+    const __m256 scale = _mm256_set1_ps(r[i]);
+    const __m256 high = _mm256_set1_ps((float)((1 << bits) - 1 - zero));
+    const __m256i shift = _mm256_set1_epi16((short)zero);
+    int64_t j = begin;
+    for (; j + 32 <= end; j += 32) { /* below -zero: the second saturation gives 0 */
+      const __m256i a = _mm256_adds_epi16(round16_bf16(x + j, scale, high), shift);
+      const __m256i b = _mm256_adds_epi16(round16_bf16(x + j + 16, scale, high), shift);
+      const __m256i mixed = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+      _mm256_storeu_si256((__m256i *)(void *)(out + j), mixed);
+    }
+    for (; j < end; j++) {
+      const float v = vise_bf16_to_f32(x[j]);
+      codes_avx2(out + j, &v, 1, 1, bits, r + i, zeros == NULL ? NULL : zeros + i);
+    }
+  }
+}
+
 /* Whole bytes only: `n` is a multiple of 8. What is left over goes through the scalar loop below.
  */
 static void pack_tail(uint8_t *out, const uint8_t *codes, int64_t n, int bits) {
@@ -272,6 +348,8 @@ try_block(vise_intq_trial *trial, const float *x, const float *v, bool has_v, in
 void vise_intq_fill_avx2(vise_intq_kernels *table) {
   table->ranges = ranges_avx2;
   table->codes = codes_avx2;
+  table->ranges_bf16 = ranges_bf16_avx2;
+  table->codes_bf16 = codes_bf16_avx2;
   table->pack = pack_avx2;
   table->decode = decode;
   table->trials = trials;

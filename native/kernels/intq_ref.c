@@ -50,6 +50,38 @@ static void codes_ref(uint8_t *out,
   }
 }
 
+static int
+ranges_bf16_ref(float *low_out, float *high_out, const uint16_t *x, int64_t n, int64_t group) {
+  for (int64_t begin = 0; begin < n; begin += group) {
+    const int64_t end = n - begin < group ? n : begin + group;
+    float low = 0.0f, high = 0.0f;
+    for (int64_t j = begin; j < end; j++) {
+      const float v = vise_bf16_to_f32(x[j]);
+      if (!(v - v == 0.0f)) {
+        return 1;
+      }
+      low = v < low ? v : low;
+      high = v > high ? v : high;
+    }
+    *low_out++ = low;
+    *high_out++ = high;
+  }
+  return 0;
+}
+
+static void codes_bf16_ref(uint8_t *out,
+                           const uint16_t *x,
+                           int64_t n,
+                           int64_t group,
+                           int bits,
+                           const float *r,
+                           const uint8_t *zeros) {
+  for (int64_t j = 0; j < n; j++) {
+    const float v = vise_bf16_to_f32(x[j]);
+    codes_ref(out + j, &v, 1, 1, bits, r + j / group, zeros == NULL ? NULL : zeros + j / group);
+  }
+}
+
 static void pack_ref(uint8_t *out, const uint8_t *codes, int64_t n, int bits) {
   uint32_t held = 0;
   int n_held = 0;
@@ -134,6 +166,8 @@ void vise_intq_fill_ref(vise_intq_kernels *table) {
   *table = (vise_intq_kernels){
       .ranges = ranges_ref,
       .codes = codes_ref,
+      .ranges_bf16 = ranges_bf16_ref,
+      .codes_bf16 = codes_bf16_ref,
       .pack = pack_ref,
       .decode = decode_ref,
       .trials = trials_ref,

@@ -209,9 +209,11 @@ typedef struct job {
   void *parts[VISE_FORMAT_PARTS];
   const float *importance;
   int64_t rows; /* decoded and encoded by one call */
-  /* Rows of a mapped dense weight are read from its file, n_staged at a time: cheaper than mapping
-     each page once and letting go of it, and nothing becomes resident. NULL: decoded in place. */
-  const vise_tensor *mapped;
+  /* Rows of a dense weight that are taken as they are stored, NULL: decoded in place. Those of a
+     file are read, n_staged at a time: cheaper than mapping each page once and letting go of it,
+     and nothing becomes resident. */
+  const vise_tensor *stored;
+  const vise_format_bf16 *bf16; /* encodes them, or NULL: cast first */
   int64_t n_staged;
   char *scratch;
   size_t worker_bytes, row_bytes, stage_bytes; /* of a worker: decoded rows, stage, the format's */
@@ -222,49 +224,76 @@ static size_t round_up(size_t bytes) {
   return (bytes + 63) & ~(size_t)63;
 }
 
-static void choose_stage(job *a) {
+static void choose_source(job *a) {
   const vise_tensor *t = vise_weight_dense_tensor(a->w);
-  if (t != NULL && vise_tensor_is_mapped(t) && a->rows == 1) {
-    const size_t row = (size_t)a->w->k * vise_dtype_bytes(vise_tensor_dtype(t));
-    a->mapped = t;
+  if (t == NULL || a->rows != 1) {
+    return;
+  }
+  const vise_dtype dtype = vise_tensor_dtype(t);
+  const vise_format_spec *spec = &a->q->spec;
+  const vise_format_bf16 *bf16 = spec->format->bf16;
+  if (dtype == VISE_DTYPE_BF16 && bf16 != NULL && bf16->takes(spec)) {
+    a->bf16 = bf16;
+    a->stored = t;
+  }
+  if (vise_tensor_is_mapped(t)) {
+    const size_t row = (size_t)a->w->k * vise_dtype_bytes(dtype);
+    a->stored = t;
     a->n_staged = STAGE_BYTES / row < 1 ? 1 : (int64_t)(STAGE_BYTES / row);
     a->stage_bytes = round_up((size_t)a->n_staged * row);
   }
 }
 
-/* Row `row` of the mapped weight as f32, read with those after it below `end` when its turn comes.
- */
-static bool read_row(const job *a, float *x, char *stage, int64_t begin, int64_t end, int64_t row) {
-  const vise_dtype dtype = vise_tensor_dtype(a->mapped);
-  const size_t bytes = (size_t)a->w->k * vise_dtype_bytes(dtype);
+/* Row `row` as it is stored; of a file, it is read with those after it below `end` when its turn
+   comes. NULL: it cannot be. */
+static const char *stored_row(const job *a, char *stage, int64_t begin, int64_t end, int64_t row) {
+  const size_t bytes = (size_t)a->w->k * vise_dtype_bytes(vise_tensor_dtype(a->stored));
+  if (a->n_staged == 0) {
+    return (const char *)vise_tensor_data(a->stored) + (size_t)row * bytes;
+  }
   const int64_t i = (row - begin) % a->n_staged;
   const int64_t n = end - row < a->n_staged ? end - row : a->n_staged;
-  if (i == 0 && !vise_tensor_read(a->mapped, (size_t)row * bytes, stage, (size_t)n * bytes)) {
+  if (i == 0 && !vise_tensor_read(a->stored, (size_t)row * bytes, stage, (size_t)n * bytes)) {
+    return NULL;
+  }
+  return stage + (size_t)i * bytes;
+}
+
+/* Rows [row, row + n), the first of them as it is stored or NULL. False: some value is not finite. */
+static bool
+encode_rows(job *a, const char *stored, float *x, int64_t row, int64_t n, void *scratch) {
+  const vise_format_spec *spec = &a->q->spec;
+  const int64_t k = a->w->k;
+  if (a->bf16 != NULL) {
+    return a->bf16->encode(spec, a->parts, (const uint16_t *)(const void *)stored, row, scratch);
+  }
+  if (stored == NULL) {
+    a->w->kind->decode(a->w, row, n, 0, k, x, k);
+  } else {
+    vise_cast_to_f32(x, stored, vise_tensor_dtype(a->stored), k);
+  }
+  if (vise_convert()->has_nonfinite(x, n * k)) {
     return false;
   }
-  vise_cast_to_f32(x, stage + (size_t)i * bytes, dtype, a->w->k);
+  spec->format->encode(spec, a->parts, x, k, row, n, a->importance, scratch);
   return true;
 }
 
 static void quantize_rows(void *arg, int64_t begin, int64_t end, int worker) {
   job *a = arg;
   char *own = a->scratch + (size_t)worker * a->worker_bytes;
-  float *x = (float *)(void *)own;
   char *stage = own + a->row_bytes, *scratch = stage + a->stage_bytes;
-  const int64_t k = a->w->k;
   for (int64_t row = begin; row < end; row += a->rows) {
     const int64_t n = end - row < a->rows ? end - row : a->rows;
-    if (a->mapped == NULL) {
-      a->w->kind->decode(a->w, row, n, 0, k, x, k);
-    } else if (!read_row(a, x, stage, begin, end, row)) {
+    const char *stored = a->stored == NULL ? NULL : stored_row(a, stage, begin, end, row);
+    if (a->stored != NULL && stored == NULL) {
       a->is_unreadable = true;
       return;
     }
-    if (vise_convert()->has_nonfinite(x, n * k)) {
+    if (!encode_rows(a, stored, (float *)(void *)own, row, n, scratch)) {
       a->has_nonfinite = true;
       return;
     }
-    a->q->spec.format->encode(&a->q->spec, a->parts, x, k, row, n, a->importance, scratch);
   }
 }
 
@@ -284,7 +313,7 @@ static vise_status fill(quant *q, const vise_weight *w, const float *importance,
   const int64_t fit = CHUNK_WEIGHTS / w->k;
   const int64_t grain = fit < together ? together : fit - fit % together;
   a.rows = together;
-  choose_stage(&a);
+  choose_source(&a);
   a.row_bytes = round_up((size_t)(together * w->k) * sizeof(float));
   a.worker_bytes = a.row_bytes + a.stage_bytes + round_up(q->spec.format->scratch_bytes(&q->spec));
   void *scratch;

@@ -105,6 +105,61 @@ static void formats_commute_with_powers_of_two(void **state) {
   }
 }
 
+/* `w` cast to bf16, and that cast back in f32. */
+static void both_types(vise_weight **bf16_out, vise_weight **f32_out, const vise_weight *w) {
+  vise_tensor *b, *f;
+  TRY_OK(vise_tensor_convert(&b, vise_weight_dense_tensor(w), VISE_DTYPE_BF16, &test_err));
+  TRY_OK(vise_tensor_convert(&f, b, VISE_DTYPE_F32, &test_err));
+  TRY_OK(vise_weight_dense(bf16_out, b, &test_err));
+  TRY_OK(vise_weight_dense(f32_out, f, &test_err));
+  vise_tensor_release(b);
+  vise_tensor_release(f);
+}
+
+static void parts_are_equal(const vise_weight *a, const vise_weight *b) {
+  vise_tree *s, *t;
+  TRY_OK(vise_weight_save(a, &s, &test_err));
+  TRY_OK(vise_weight_save(b, &t, &test_err));
+  assert_int_equal(s->n_parts, t->n_parts);
+  for (int i = 0; i < s->n_parts; i++) {
+    const vise_tensor *x = s->parts[i].tensor, *y = t->parts[i].tensor;
+    assert_int_equal(vise_tensor_bytes(x), vise_tensor_bytes(y));
+    assert_memory_equal(vise_tensor_data(x), vise_tensor_data(y), vise_tensor_bytes(x));
+  }
+  vise_tree_free(s);
+  vise_tree_free(t);
+}
+
+static void bf16_is_coded_as_the_same_values_in_f32(void **state) {
+  (void)state;
+  for (int i = 0; vise_formats[i] != NULL; i++) {
+    vise_format_spec s = {.format = vise_formats[i]};
+    char text[64];
+    for (int n = 0; setting(s.values, text, vise_formats[i]->params, n); n++) {
+      s.values[VISE_INT_SEARCH] = s.format == &vise_format_int ? 0.0 : s.values[VISE_INT_SEARCH];
+      if (!fits(&s, 5, 172)) {
+        continue;
+      }
+      vise_weight *w = dense_f32(s.m, s.k, gaussian), *b, *f, *bad;
+      both_types(&b, &f, w);
+      vise_weight *from_b = quantized(b, &s, NULL), *from_f = quantized(f, &s, NULL);
+
+      parts_are_equal(from_b, from_f);
+
+      uint16_t *values = vise_tensor_data(vise_weight_dense_tensor(b));
+      values[3 * s.k + 70] = 0xff80;
+      assert_int_equal(vise_weight_quantize(&bad, b, &s, NULL, &test_err), VISE_ENUMERIC);
+      assert_string_equal(test_err.msg,
+                          "w: row 3, column 70 (from 0) is -inf, expected a finite number");
+      vise_weight_release(from_b);
+      vise_weight_release(from_f);
+      vise_weight_release(w);
+      vise_weight_release(b);
+      vise_weight_release(f);
+    }
+  }
+}
+
 /* ---- int ---- */
 
 static double distortion(const vise_weight *w, const vise_format_spec *s, const float *importance) {
@@ -408,6 +463,7 @@ int main(void) {
       cmocka_unit_test(values_have_room_for_every_parameter),
       cmocka_unit_test(every_format_keeps_the_contract_of_weights),
       cmocka_unit_test(formats_commute_with_powers_of_two),
+      cmocka_unit_test(bf16_is_coded_as_the_same_values_in_f32),
       cmocka_unit_test(gaussian_errors_are_those_of_the_table),
       cmocka_unit_test(searched_scales_are_near_the_best_of_a_dense_scan),
       cmocka_unit_test(a_group_worked_by_hand),

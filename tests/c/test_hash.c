@@ -44,13 +44,16 @@ static void pair_gives_the_digests_of_both_messages(void **state) {
   (void)state;
   const uint8_t *a = make_data(), *b = a + 5000;
   for (size_t n = 0; n < 4500; n += n < 300 ? 1 : 97) {
-    uint8_t got[2][VISE_SHA256_BYTES], expected[2][VISE_SHA256_BYTES];
-    vise_sha256(expected[0], a, n);
-    vise_sha256(expected[1], b, n);
+    const size_t others[] = {n, n + 1, 130, 4096};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+      uint8_t got[2][VISE_SHA256_BYTES], expected[2][VISE_SHA256_BYTES];
+      vise_sha256(expected[0], a, n);
+      vise_sha256(expected[1], b, others[i]);
 
-    vise_sha256_pair(got[0], got[1], a, b, n);
+      vise_sha256_pair(got[0], a, n, got[1], b, others[i]);
 
-    assert_memory_equal(got, expected, sizeof got);
+      assert_memory_equal(got, expected, sizeof got);
+    }
   }
 }
 

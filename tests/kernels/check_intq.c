@@ -76,6 +76,53 @@ static void ranges_and_codes_agree_with_ref(void **state) {
   }
 }
 
+/* The answer is that of ref for the same values in f32; a NaN or infinity anywhere is seen. */
+static void rows_of_bf16_give_what_they_give_in_f32(void **state) {
+  (void)state;
+  static float x[LONGEST], low[2][LONGEST], high[2][LONGEST], r[LONGEST];
+  static uint8_t zeros[LONGEST], want[LONGEST];
+  static const uint16_t bad[] = {0x7f80, 0xff80, 0x7fc0, 0xffc0, 0x7f81, 0xffff};
+  for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
+    vise_intq_kernels k;
+    vise_intq_init(&k, level);
+    for (int i = 0; i < N_LENGTHS * N_GROUPS; i++) {
+      const int64_t n = length_at(i / N_GROUPS), group = groups[i % N_GROUPS];
+      const int64_t n_groups = vise_ceil_div(n, group);
+      const int bits = widths[i % N_WIDTHS], is_symmetric = i / N_WIDTHS % 2;
+      check_buffer stored = check_create((size_t)n * 2, (size_t)(i % 32) * 2);
+      check_buffer got = check_create((size_t)n, (size_t)(i * 7 % 64));
+      uint16_t *b = stored.data;
+      fill(x, n, i % N_KINDS);
+      for (int64_t j = 0; j < n; j++) {
+        b[j] = vise_f32_to_bf16(x[j]);
+        x[j] = vise_bf16_to_f32(b[j]);
+      }
+      for (int64_t g = 0; g < n_groups; g++) {
+        r[g] = g % 5 == 4 ? 0.0f : check_number(&seed) * (float)(2 << bits);
+        zeros[g] = (uint8_t)(check_random(&seed) & ((1u << bits) - 1u));
+      }
+
+      ref.ranges(low[0], high[0], x, n, group);
+      assert_int_equal(k.ranges_bf16(low[1], high[1], b, n, group), 0);
+      ref.codes(want, x, n, group, bits, r, is_symmetric ? NULL : zeros);
+      k.codes_bf16(got.data, b, n, group, bits, r, is_symmetric ? NULL : zeros);
+
+      assert_memory_equal(low[0], low[1], (size_t)n_groups * sizeof(float));
+      assert_memory_equal(high[0], high[1], (size_t)n_groups * sizeof(float));
+      if (memcmp(want, got.data, (size_t)n) != 0) {
+        fail_msg("codes of bf16 at %s: n %lld, group %lld, bits %d", vise_cpu_name(level),
+                 (long long)n, (long long)group, bits);
+      }
+      if (n > 0) {
+        b[check_random(&seed) % n] = bad[i % 6];
+        assert_int_equal(k.ranges_bf16(low[1], high[1], b, n, group), 1);
+      }
+      check_free(&stored, "x");
+      check_free(&got, "codes");
+    }
+  }
+}
+
 static void packing_is_a_little_endian_stream_of_bits(void **state) {
   (void)state;
   for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
@@ -228,6 +275,7 @@ static double seconds(void) {
 
 typedef struct bench_data {
   float x[2048], out[2048], low[64], high[64], r[64];
+  uint16_t bf16[2048];
   uint8_t codes[2048], packed[2048];
   uint16_t scales[64];
 } bench_data;
@@ -239,6 +287,8 @@ static void run_one(const vise_intq_kernels *k, int which, int bits, bench_data 
   case 1: k->codes(b->codes, b->x, 2048, 64, bits, b->r, NULL); break;
   case 2: k->pack(b->packed, b->codes, 2048, bits); break;
   case 3: k->decode(b->out, b->packed, 2048, bits, 0, 64, b->scales, VISE_INTQ_F16, NULL); break;
+  case 5: k->ranges_bf16(b->low, b->high, b->bf16, 2048, 64); break;
+  case 6: k->codes_bf16(b->codes, b->bf16, 2048, 64, bits, b->r, NULL); break;
   default:
     memset(trials, 0, sizeof trials);
     for (int64_t j = 0; j < 2048; j += 64) {
@@ -248,16 +298,20 @@ static void run_one(const vise_intq_kernels *k, int which, int bits, bench_data 
 }
 
 static void bench(void) {
-  static const char *const names[] = {"ranges", "codes", "pack", "decode", "32 trials"};
+  static const char *const names[] = {"ranges",    "codes",       "pack",      "decode",
+                                      "32 trials", "ranges bf16", "codes bf16"};
   static bench_data b;
   fill(b.x, 2048, 0);
+  for (int j = 0; j < 2048; j++) {
+    b.bf16[j] = vise_f32_to_bf16(b.x[j]);
+  }
   for (int i = 0; i < 64; i++) {
     b.r[i] = 7.0f;
     b.scales[i] = vise_f32_to_f16(0.125f);
   }
-  for (int which = 0; which < 5; which++) {
+  for (int which = 0; which < 7; which++) {
     for (int w = 0; w < N_WIDTHS; w++) {
-      if ((which == 0 || which == 4) && w > 0) {
+      if ((which == 0 || which == 4 || which == 5) && w > 0) {
         continue;
       }
       double slow = 0.0;
@@ -272,7 +326,7 @@ static void bench(void) {
           best = fmin(best, seconds() - start);
         }
         slow = level == VISE_CPU_REF ? best : slow;
-        printf("%-10s int%d %-7s %7.3f ns/weight %6.2fx\n", names[which], widths[w],
+        printf("%-11s int%d %-7s %7.3f ns/weight %6.2fx\n", names[which], widths[w],
                vise_cpu_name(level), best * 1e9 / 2048, slow / best);
       }
     }
@@ -287,6 +341,7 @@ int main(int argc, char **argv) {
   }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ranges_and_codes_agree_with_ref),
+      cmocka_unit_test(rows_of_bf16_give_what_they_give_in_f32),
       cmocka_unit_test(packing_is_a_little_endian_stream_of_bits),
       cmocka_unit_test(decoding_agrees_with_the_formula),
       cmocka_unit_test(scales_of_every_type_decode_alike),

@@ -37,6 +37,28 @@ static void replace_leaves_the_new_content_and_nothing_else(void **state) {
   assert_int_equal(n_entries(), 1);
 }
 
+/* Blocks are reserved many at a time; those beyond the end are given back. */
+static void a_long_file_takes_no_more_room_than_its_content(void **state) {
+  (void)state;
+  enum { PIECE = 1 << 20, N = 17 };
+  const char *path = test_path(folder, "long");
+  static char piece[PIECE];
+  memset(piece, 'x', sizeof piece);
+  vise_file_writer *w;
+  assert_int_equal(vise_file_writer_create(&w, path, NULL), VISE_OK);
+  for (uint64_t i = 0; i < N; i++) {
+    assert_int_equal(vise_file_writer_write_at(w, i * PIECE, piece, PIECE, NULL), VISE_OK);
+  }
+  assert_int_equal(vise_file_writer_write_at(w, (uint64_t)N * PIECE, "end", 3, NULL), VISE_OK);
+
+  assert_int_equal(vise_file_writer_commit(w, true, NULL), VISE_OK);
+
+  struct stat info;
+  assert_int_equal(stat(path, &info), 0);
+  assert_int_equal(info.st_size, (int64_t)N * PIECE + 3);
+  assert_true(info.st_blocks * 512 < (int64_t)(N + 1) * PIECE);
+}
+
 static void a_writer_shows_nothing_before_commit_and_leaves_nothing_after_abort(void **state) {
   (void)state;
   const char *path = test_path(folder, "a");
@@ -318,6 +340,7 @@ static void files_survive_every_allocation_failure(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       FILE_TEST(replace_leaves_the_new_content_and_nothing_else),
+      FILE_TEST(a_long_file_takes_no_more_room_than_its_content),
       FILE_TEST(a_writer_shows_nothing_before_commit_and_leaves_nothing_after_abort),
       FILE_TEST(a_temporary_file_left_by_a_killed_process_is_not_in_the_way),
       FILE_TEST(truncate_cuts_what_was_written),

@@ -8,6 +8,8 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
+#include <threads.h>
 
 static const struct {
   const char *name;
@@ -50,6 +52,16 @@ static vise_encode8_fn *encoder(vise_element e) {
   return NULL;
 }
 
+void vise_element_pack(uint8_t *out, const uint8_t *codes, int64_t k, vise_element e) {
+  if (e == VISE_NF4) {
+    vise_scaled()->pack_high(out, codes, k);
+  } else if (elements[e].bits == 8) {
+    memcpy(out, codes, (size_t)k);
+  } else {
+    vise_intq()->pack(out, codes, k, elements[e].bits);
+  }
+}
+
 void vise_element_encode(uint8_t *out,
                          const float *x,
                          int64_t k,
@@ -61,16 +73,13 @@ void vise_element_encode(uint8_t *out,
   uint8_t *codes = (uint8_t *)(t + k);
   if (e == VISE_NF4) {
     vise_scaled()->nf4(codes, x, k, group, scales);
-    vise_scaled()->pack_high(out, codes, k);
-    return;
+  } else {
+    vise_scaled()->divide(t, x, k, group, scales);
+    encoder(e)(elements[e].bits == 8 ? out : codes, t, k);
   }
-  vise_scaled()->divide(t, x, k, group, scales);
-  if (elements[e].bits == 8) {
-    encoder(e)(out, t, k);
-    return;
+  if (elements[e].bits < 8) {
+    vise_element_pack(out, codes, k, e);
   }
-  encoder(e)(codes, t, k);
-  vise_intq()->pack(out, codes, k, elements[e].bits);
 }
 
 /* ---- decode ---- */
@@ -112,6 +121,47 @@ static void decode_step(float *out,
     break;
   }
   scaled->multiply(out, n, phase, group, scales);
+}
+
+/* ---- the grid ---- */
+
+static float tables[VISE_NF4][VISE_GRID_CODES]; /* of each element but NF4: all codes decoded */
+static once_flag tables_once = ONCE_FLAG_INIT;
+
+static void fill_tables(void) {
+  const vise_convert_kernels *convert = vise_convert();
+  uint8_t codes[VISE_GRID_CODES];
+  for (int i = 0; i < VISE_GRID_CODES; i++) {
+    codes[i] = (uint8_t)i;
+  }
+  convert->e4m3_decode(tables[VISE_E4M3], codes, 256);
+  convert->e5m2_decode(tables[VISE_E5M2], codes, 256);
+  convert->e2m3_decode(tables[VISE_E2M3], codes, 64);
+  convert->e3m2_decode(tables[VISE_E3M2], codes, 64);
+  memcpy(tables[VISE_E2M1], table_of_e2m1(), VISE_SCALED_TABLE * sizeof(float));
+}
+
+vise_grid vise_element_grid(int64_t group, vise_element e) {
+  call_once(&tables_once, fill_tables);
+  return (vise_grid){.group = group,
+                     .n_codes = 1 << elements[e].bits,
+                     .table = e == VISE_NF4 ? vise_nf4_table : tables[e]};
+}
+
+void vise_element_cells(const vise_format_spec *s,
+                        const void *const *parts,
+                        int64_t row,
+                        int64_t n,
+                        vise_element_scales_fn *scales,
+                        vise_grid_cell *cells_out) {
+  float by[STEP];
+  for (int64_t first = 0; first < n; first += STEP) {
+    const int64_t count = n - first < STEP ? n - first : STEP;
+    scales(by, s, parts, row, first, count);
+    for (int64_t i = 0; i < count; i++) {
+      cells_out[first + i] = (vise_grid_cell){.scale = by[i], .offset = -0.0f};
+    }
+  }
 }
 
 void vise_element_decode(const vise_format_spec *s,

@@ -33,6 +33,12 @@ void vise_element_encode(uint8_t *out,
                          void *scratch);
 size_t vise_element_scratch_bytes(int64_t k);
 
+/* k codes, one a byte, as a row has them. */
+void vise_element_pack(uint8_t *out, const uint8_t *codes, int64_t k, vise_element e);
+
+/* What kernels/grid.h wants to know of rows with a scale per `group` columns. */
+vise_grid vise_element_grid(int64_t group, vise_element e);
+
 /* The scales of groups first .. first + n - 1 of row `row`, as f32. */
 typedef void vise_element_scales_fn(float *out,
                                     const vise_format_spec *s,
@@ -40,6 +46,14 @@ typedef void vise_element_scales_fn(float *out,
                                     int64_t row,
                                     int64_t first,
                                     int64_t n);
+
+/* vise_format_grid.cells for n groups of scales. */
+void vise_element_cells(const vise_format_spec *s,
+                        const void *const *parts,
+                        int64_t row,
+                        int64_t n,
+                        vise_element_scales_fn *scales,
+                        vise_grid_cell *cells_out);
 
 /* vise_format.decode for codes in parts[0]. */
 void vise_element_decode(const vise_format_spec *s,

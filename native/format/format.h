@@ -10,6 +10,7 @@
 
 #include "core/param.h"
 #include "core/status.h"
+#include "kernels/grid.h"
 #include "tensor/dtype.h"
 
 #include <stdbool.h>
@@ -48,6 +49,21 @@ typedef struct vise_format_bf16 {
   bool (*encode)(
       const vise_format_spec *s, void *const *parts, const uint16_t *w, int64_t row, void *scratch);
 } vise_format_bf16;
+
+/*
+ * What codes stand for once the scales are chosen, for methods that choose the codes themselves.
+ * Called from several threads for different rows; cannot fail.
+ */
+typedef struct vise_format_grid {
+  vise_grid (*of)(const vise_format_spec *s);
+  /* cells_out [ceil(k / group)]: those of row `row`, by what decode reads. */
+  void (*cells)(const vise_format_spec *s,
+                const void *const *parts,
+                int64_t row,
+                vise_grid_cell *cells_out);
+  /* codes [k], one a byte, become those of row `row`; the scales stay as they are. */
+  void (*put)(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes);
+} vise_format_grid;
 
 struct vise_format_spec {
   const vise_format *format;
@@ -108,6 +124,7 @@ struct vise_format {
                  int64_t ld);
 
   const vise_format_dot *dot; /* NULL: decoded tiles are multiplied */
+  const vise_format_grid *grid;
 
   /* A code pattern that no encoder writes and decode must not see: scales NaN or infinite, ... */
   vise_status (*check_parts)(const vise_format_spec *s, const void *const *parts, vise_err *err);

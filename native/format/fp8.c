@@ -182,6 +182,26 @@ static void fp8_decode(const vise_format_spec *s,
   vise_element_decode(s, parts, row, n_rows, col, n_cols, out, ld, a.columns, a.element, scales_of);
 }
 
+static vise_grid fp8_grid_of(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return vise_element_grid(a.columns, a.element);
+}
+
+static void fp8_cells(const vise_format_spec *s,
+                      const void *const *parts,
+                      int64_t row,
+                      vise_grid_cell *cells_out) {
+  vise_element_cells(s, parts, row, layout_of(s).n_columns, scales_of, cells_out);
+}
+
+static void
+fp8_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  const layout a = layout_of(s);
+  vise_element_pack((uint8_t *)parts[0] + row * s->k, codes, s->k, a.element);
+}
+
+static const vise_format_grid fp8_grid = {fp8_grid_of, fp8_cells, fp8_put};
+
 static vise_status
 fp8_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -221,6 +241,7 @@ const vise_format vise_format_fp8 = {
     .encode = fp8_encode,
     .scratch_bytes = fp8_scratch_bytes,
     .decode = fp8_decode,
+    .grid = &fp8_grid,
     .check_parts = fp8_check_parts,
     .describe = fp8_describe,
 };

@@ -24,6 +24,7 @@ typedef struct ggml_type {
   vise_ggml_type type;
   int block, bytes;
   int n_scales, scale_at; /* f16 numbers of a block and the byte where the first begins */
+  int cell, n_codes; /* values that share a cell; codes of ours, where a pattern may have more */
 } ggml_type;
 
 extern const vise_format vise_format_q4_0, vise_format_q4_1, vise_format_q5_0, vise_format_q5_1,
@@ -31,19 +32,19 @@ extern const vise_format vise_format_q4_0, vise_format_q4_1, vise_format_q5_0, v
     vise_format_q5_k, vise_format_q6_k, vise_format_iq4_nl, vise_format_iq4_xs;
 
 static const ggml_type types[] = {
-    {&vise_format_q4_0, VISE_GGML_Q4_0, 32, 18, 1, 0},
-    {&vise_format_q4_1, VISE_GGML_Q4_1, 32, 20, 2, 0},
-    {&vise_format_q5_0, VISE_GGML_Q5_0, 32, 22, 1, 0},
-    {&vise_format_q5_1, VISE_GGML_Q5_1, 32, 24, 2, 0},
-    {&vise_format_q8_0, VISE_GGML_Q8_0, 32, 34, 1, 0},
-    {&vise_format_tq2_0, VISE_GGML_TQ2_0, 256, 66, 1, 64},
-    {&vise_format_q2_k, VISE_GGML_Q2_K, 256, 84, 2, 80},
-    {&vise_format_q3_k, VISE_GGML_Q3_K, 256, 110, 1, 108},
-    {&vise_format_q4_k, VISE_GGML_Q4_K, 256, 144, 2, 0},
-    {&vise_format_q5_k, VISE_GGML_Q5_K, 256, 176, 2, 0},
-    {&vise_format_q6_k, VISE_GGML_Q6_K, 256, 210, 1, 208},
-    {&vise_format_iq4_nl, VISE_GGML_IQ4_NL, 32, 18, 1, 0},
-    {&vise_format_iq4_xs, VISE_GGML_IQ4_XS, 256, 136, 1, 0},
+    {&vise_format_q4_0, VISE_GGML_Q4_0, 32, 18, 1, 0, 32, 16},
+    {&vise_format_q4_1, VISE_GGML_Q4_1, 32, 20, 2, 0, 32, 16},
+    {&vise_format_q5_0, VISE_GGML_Q5_0, 32, 22, 1, 0, 32, 32},
+    {&vise_format_q5_1, VISE_GGML_Q5_1, 32, 24, 2, 0, 32, 32},
+    {&vise_format_q8_0, VISE_GGML_Q8_0, 32, 34, 1, 0, 32, 255},
+    {&vise_format_tq2_0, VISE_GGML_TQ2_0, 256, 66, 1, 64, 256, 3},
+    {&vise_format_q2_k, VISE_GGML_Q2_K, 256, 84, 2, 80, 16, 4},
+    {&vise_format_q3_k, VISE_GGML_Q3_K, 256, 110, 1, 108, 16, 8},
+    {&vise_format_q4_k, VISE_GGML_Q4_K, 256, 144, 2, 0, 32, 16},
+    {&vise_format_q5_k, VISE_GGML_Q5_K, 256, 176, 2, 0, 32, 32},
+    {&vise_format_q6_k, VISE_GGML_Q6_K, 256, 210, 1, 208, 16, 64},
+    {&vise_format_iq4_nl, VISE_GGML_IQ4_NL, 32, 18, 1, 0, 32, 16},
+    {&vise_format_iq4_xs, VISE_GGML_IQ4_XS, 256, 136, 1, 0, 32, 16},
 };
 
 static const ggml_type *type_of(const vise_format_spec *s) {
@@ -129,6 +130,35 @@ static void ggml_decode(const vise_format_spec *s,
   }
 }
 
+static vise_grid ggml_grid_of(const vise_format_spec *s) {
+  const ggml_type *t = type_of(s);
+  const bool has_table = t->type == VISE_GGML_IQ4_NL || t->type == VISE_GGML_IQ4_XS;
+  return (vise_grid){
+      .group = t->cell, .n_codes = t->n_codes, .table = has_table ? vise_ggml()->iq4_values : NULL};
+}
+
+static void ggml_cells(const vise_format_spec *s,
+                       const void *const *parts,
+                       int64_t row,
+                       vise_grid_cell *cells_out) {
+  const ggml_type *t = type_of(s);
+  const uint8_t *block = (const uint8_t *)parts[0] + row * row_bytes(t, s->k);
+  for (int64_t i = 0; i < s->k; i += t->block, block += t->bytes) {
+    vise_ggml()->cells[t->type](cells_out + i / t->cell, block);
+  }
+}
+
+static void
+ggml_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  const ggml_type *t = type_of(s);
+  uint8_t *block = (uint8_t *)parts[0] + row * row_bytes(t, s->k);
+  for (int64_t i = 0; i < s->k; i += t->block, block += t->bytes) {
+    vise_ggml()->put[t->type](block, codes + i);
+  }
+}
+
+static const vise_format_grid ggml_grid = {ggml_grid_of, ggml_cells, ggml_put};
+
 static int64_t ggml_prepared(const vise_format_spec *s) {
   return vise_qdot_ggml_prepared(type_of(s)->type, s->k);
 }
@@ -194,6 +224,7 @@ static void ggml_describe(const vise_format_spec *s, char *out, size_t out_bytes
       .scratch_bytes = ggml_scratch_bytes,                                                         \
       .decode = ggml_decode,                                                                       \
       .dot = &ggml_dot,                                                                            \
+      .grid = &ggml_grid,                                                                          \
       .check_parts = ggml_check_parts,                                                             \
       .describe = ggml_describe,                                                                   \
   }

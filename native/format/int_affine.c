@@ -453,6 +453,35 @@ static void int_decode(const vise_format_spec *s,
   }
 }
 
+/* ---- the grid ---- */
+
+static vise_grid int_grid_of(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return (vise_grid){.group = a.group, .n_codes = 1 << a.bits};
+}
+
+static void int_cells(const vise_format_spec *s,
+                      const void *const *parts,
+                      int64_t row,
+                      vise_grid_cell *cells_out) {
+  const layout a = layout_of(s);
+  const int64_t at = a.per == VISE_PER_TENSOR ? 0 : row * a.n_groups,
+                bytes = vise_scale_bytes(a.type);
+  for (int64_t i = 0; i < a.n_groups; i++) {
+    const int zero = a.is_symmetric ? 1 << (a.bits - 1) : ((const uint8_t *)parts[2])[at + i];
+    cells_out[i] = (vise_grid_cell){.zero = (float)zero, .offset = -0.0f};
+    vise_scale_read(&cells_out[i].scale, (const char *)parts[1] + (at + i) * bytes, 1, a.type);
+  }
+}
+
+static void
+int_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  const layout a = layout_of(s);
+  vise_intq()->pack((uint8_t *)parts[0] + row * a.row_bytes, codes, a.k, a.bits);
+}
+
+static const vise_format_grid int_grid = {int_grid_of, int_cells, int_put};
+
 /* ---- one token ---- */
 
 static int64_t int_prepared(const vise_format_spec *s) {
@@ -541,6 +570,7 @@ const vise_format vise_format_int = {
     .bf16 = &int_bf16,
     .decode = int_decode,
     .dot = &int_dot,
+    .grid = &int_grid,
     .check_parts = int_check_parts,
     .describe = int_describe,
 };

@@ -187,6 +187,26 @@ static void mx_decode(const vise_format_spec *s,
                       powers_of);
 }
 
+static vise_grid mx_grid_of(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return vise_element_grid(BLOCK, a.element);
+}
+
+static void mx_cells(const vise_format_spec *s,
+                     const void *const *parts,
+                     int64_t row,
+                     vise_grid_cell *cells_out) {
+  vise_element_cells(s, parts, row, s->k / BLOCK, powers_of, cells_out);
+}
+
+static void
+mx_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  const layout a = layout_of(s);
+  vise_element_pack((uint8_t *)parts[0] + row * a.row_bytes, codes, s->k, a.element);
+}
+
+static const vise_format_grid mx_grid = {mx_grid_of, mx_cells, mx_put};
+
 /* ---- one token, MXFP4 ---- */
 
 static int64_t mxfp4_prepared(const vise_format_spec *s) {
@@ -237,8 +257,8 @@ static void mx_describe(const vise_format_spec *s, char *out, size_t out_bytes) 
 #define FUNCTIONS                                                                                  \
   .source = SOURCE, .version = 1, .check = mx_check, .uses_importance = mx_uses_importance,        \
   .parts = mx_parts, .rows_together = mx_rows_together, .encode = mx_encode,                       \
-  .scratch_bytes = mx_scratch_bytes, .decode = mx_decode, .check_parts = mx_check_parts,           \
-  .describe = mx_describe
+  .scratch_bytes = mx_scratch_bytes, .decode = mx_decode, .grid = &mx_grid,                        \
+  .check_parts = mx_check_parts, .describe = mx_describe
 
 const vise_format vise_format_mxfp4 = {
     .name = "mxfp4",

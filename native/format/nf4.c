@@ -277,6 +277,26 @@ static void nf4_decode(const vise_format_spec *s,
                       scales_of);
 }
 
+static vise_grid nf4_grid_of(const vise_format_spec *s) {
+  const layout a = layout_of(s);
+  return vise_element_grid(a.group, VISE_NF4);
+}
+
+static void nf4_cells(const vise_format_spec *s,
+                      const void *const *parts,
+                      int64_t row,
+                      vise_grid_cell *cells_out) {
+  vise_element_cells(s, parts, row, layout_of(s).n_groups, scales_of, cells_out);
+}
+
+static void
+nf4_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  const layout a = layout_of(s);
+  vise_element_pack((uint8_t *)parts[0] + row * a.row_bytes, codes, s->k, VISE_NF4);
+}
+
+static const vise_format_grid nf4_grid = {nf4_grid_of, nf4_cells, nf4_put};
+
 /* ---- one token ---- */
 
 static int64_t nf4_prepared(const vise_format_spec *s) {
@@ -348,6 +368,7 @@ const vise_format vise_format_nf4 = {
     .scratch_bytes = nf4_scratch_bytes,
     .decode = nf4_decode,
     .dot = &nf4_dot,
+    .grid = &nf4_grid,
     .check_parts = nf4_check_parts,
     .describe = nf4_describe,
 };

@@ -149,6 +149,25 @@ static void nvfp4_decode(const vise_format_spec *s,
   vise_element_decode(s, parts, row, n_rows, col, n_cols, out, ld, BLOCK, VISE_E2M1, scales_of);
 }
 
+static vise_grid nvfp4_grid_of(const vise_format_spec *s) {
+  (void)s;
+  return vise_element_grid(BLOCK, VISE_E2M1);
+}
+
+static void nvfp4_cells(const vise_format_spec *s,
+                        const void *const *parts,
+                        int64_t row,
+                        vise_grid_cell *cells_out) {
+  vise_element_cells(s, parts, row, s->k / BLOCK, scales_of, cells_out);
+}
+
+static void
+nvfp4_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  vise_element_pack((uint8_t *)parts[0] + row * (s->k / 2), codes, s->k, VISE_E2M1);
+}
+
+static const vise_format_grid nvfp4_grid = {nvfp4_grid_of, nvfp4_cells, nvfp4_put};
+
 static vise_status
 nvfp4_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   if (s->m == 0 || s->k == 0) {
@@ -189,6 +208,7 @@ const vise_format vise_format_nvfp4 = {
     .encode = nvfp4_encode,
     .scratch_bytes = nvfp4_scratch_bytes,
     .decode = nvfp4_decode,
+    .grid = &nvfp4_grid,
     .check_parts = nvfp4_check_parts,
     .describe = nvfp4_describe,
 };

@@ -153,17 +153,16 @@ static float mean_magnitude(const float *x, int64_t n) {
 
 static size_t ternary_scratch_bytes(const vise_format_spec *s) {
   const layout a = layout_of(s);
-  return 2 * (size_t)a.group * sizeof(entry) + (size_t)a.n_groups * sizeof(float) +
-         (size_t)(a.row_bytes * TRITS);
+  return 2 * (size_t)a.group * sizeof(entry) + (size_t)a.n_groups * sizeof(float) + (size_t)s->k;
 }
 
-/* Pads the last piece of the row, so trits has room for row_bytes TRITS. */
-static void pack_row(uint8_t *out, uint8_t *trits, int64_t k, int64_t row_bytes) {
-  memset(trits + k, 0, (size_t)(row_bytes * TRITS - k));
-  for (int64_t i = 0; i < row_bytes; i += PIECE_BYTES) {
-    const int64_t n = row_bytes - i < PIECE_BYTES ? row_bytes - i : PIECE_BYTES;
-    vise_scaled()->pack_trits(out + i, trits + i * TRITS, n);
+static void pack_row(uint8_t *out, const uint8_t *trits, int64_t k) {
+  for (; k >= PIECE; k -= PIECE, trits += PIECE, out += PIECE_BYTES) {
+    vise_scaled()->pack_trits(out, trits, PIECE_BYTES);
   }
+  uint8_t last[PIECE] = {0};
+  memcpy(last, trits, (size_t)k);
+  vise_scaled()->pack_trits(out, last, vise_ceil_div(k, TRITS));
 }
 
 static void ternary_encode(const vise_format_spec *s,
@@ -191,7 +190,7 @@ static void ternary_encode(const vise_format_spec *s,
       scales[g] = scales[g] == 0.0f ? INFINITY : scales[g] * 0.5f;
     }
     vise_scaled()->trits(trits, w, s->k, a.group, scales);
-    pack_row((uint8_t *)parts[0] + i * a.row_bytes, trits, s->k, a.row_bytes);
+    pack_row((uint8_t *)parts[0] + i * a.row_bytes, trits, s->k);
   }
 }
 
@@ -234,6 +233,32 @@ static void ternary_decode(const vise_format_spec *s,
   }
 }
 
+/* ---- the grid ---- */
+
+static vise_grid ternary_grid_of(const vise_format_spec *s) {
+  return (vise_grid){.group = layout_of(s).group, .n_codes = 3};
+}
+
+static void ternary_cells(const vise_format_spec *s,
+                          const void *const *parts,
+                          int64_t row,
+                          vise_grid_cell *cells_out) {
+  const layout a = layout_of(s);
+  const int64_t bytes = vise_scale_bytes(a.type);
+  const char *scales = (const char *)parts[1] + row * a.n_groups * bytes;
+  for (int64_t i = 0; i < a.n_groups; i++) {
+    cells_out[i] = (vise_grid_cell){.zero = 1.0f, .offset = -0.0f};
+    vise_scale_read(&cells_out[i].scale, scales + i * bytes, 1, a.type);
+  }
+}
+
+static void
+ternary_put(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes) {
+  pack_row((uint8_t *)parts[0] + row * layout_of(s).row_bytes, codes, s->k);
+}
+
+static const vise_format_grid ternary_grid = {ternary_grid_of, ternary_cells, ternary_put};
+
 static vise_status
 ternary_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -264,6 +289,7 @@ const vise_format vise_format_ternary = {
     .encode = ternary_encode,
     .scratch_bytes = ternary_scratch_bytes,
     .decode = ternary_decode,
+    .grid = &ternary_grid,
     .check_parts = ternary_check_parts,
     .describe = ternary_describe,
 };

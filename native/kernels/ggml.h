@@ -9,6 +9,7 @@
 #define VISE_KERNELS_GGML_H
 
 #include "core/cpu.h"
+#include "kernels/grid.h"
 
 #include <stdint.h>
 
@@ -45,9 +46,19 @@ typedef void vise_ggml_decode_fn(float *out, const uint8_t *blocks, int64_t n_bl
 typedef void vise_ggml_encode_fn(
     uint8_t *out, const float *x, const float *v, int64_t n_blocks, vise_ggml_search search);
 
+/* The cells of a block, as kernels/grid.h has them: every 16 or 32 values (TQ2_0: 256), except that
+   a code of Q8_0 is counted from -127 on. */
+typedef void vise_ggml_cells_fn(vise_grid_cell *out, const uint8_t *block);
+
+/* Codes, one a byte, into a block whose scales stay as they are. */
+typedef void vise_ggml_put_fn(uint8_t *block, const uint8_t *codes);
+
 typedef struct vise_ggml_kernels {
   vise_ggml_decode_fn *decode[VISE_GGML_TYPES];
   vise_ggml_encode_fn *encode[VISE_GGML_TYPES];
+  vise_ggml_cells_fn *cells[VISE_GGML_TYPES];
+  vise_ggml_put_fn *put[VISE_GGML_TYPES];
+  const float *iq4_values; /* [16]: the elements of IQ4_NL and IQ4_XS */
 } vise_ggml_kernels;
 
 /* The forms of `level`; those it lacks come from the level below. */

@@ -101,13 +101,16 @@ static void decode_q2_k(float *out, const uint8_t *p, int64_t n) {
   }
 }
 
+/* The scale of block b of Q3_K, a six-bit number less 32. */
+INLINE int q3_k_scale(const uint8_t *s, int b) {
+  return ((s[b % 8] >> b / 8 * 4 & 15) | (s[8 + b % 4] >> b / 4 * 2 & 3) << 4) - 32;
+}
+
 static void decode_q3_k(float *out, const uint8_t *p, int64_t n) {
   for (int64_t i = 0; i < n; i++, p += 110, out += SUPER) {
     const float d = half_at(p + 108);
-    const uint8_t *s = p + 96;
     for (int b = 0; b < 16; b++) {
-      const int sc = (s[b % 8] >> b / 8 * 4 & 15) | (s[8 + b % 4] >> b / 4 * 2 & 3) << 4;
-      const float e = d * (float)(sc - 32);
+      const float e = d * (float)q3_k_scale(p + 96, b);
       const uint8_t *codes = p + 32 + b / 8 * 32 + b % 2 * 16, *third = p + b % 2 * 16;
       for (int l = 0; l < 16; l++) {
         const int code = (codes[l] >> b % 8 / 2 * 2 & 3) | (third[l] >> b / 2 & 1) << 2;
@@ -181,13 +184,17 @@ static void decode_iq4_nl(float *out, const uint8_t *p, int64_t n) {
   }
 }
 
+/* The scale of block b of the IQ4_XS block p, a six-bit number less 32. */
+INLINE int iq4_xs_scale(const uint8_t *p, int b) {
+  const int high = p[2] | p[3] << 8;
+  return ((p[4 + b / 2] >> b % 2 * 4 & 15) | (high >> 2 * b & 3) << 4) - 32;
+}
+
 static void decode_iq4_xs(float *out, const uint8_t *p, int64_t n) {
   for (int64_t i = 0; i < n; i++, p += 136, out += SUPER) {
     const float d = half_at(p);
-    const int high = p[2] | p[3] << 8;
     for (int b = 0; b < 8; b++) {
-      const int sc = (p[4 + b / 2] >> b % 2 * 4 & 15) | (high >> 2 * b & 3) << 4;
-      decode_table(out + 32 * b, p + 8 + 16 * b, d * (float)(sc - 32));
+      decode_table(out + 32 * b, p + 8 + 16 * b, d * (float)iq4_xs_scale(p, b));
     }
   }
 }

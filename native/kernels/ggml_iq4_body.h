@@ -46,7 +46,14 @@ INLINE void their_table_scales(float *s, const tile *t, const float *power, bool
   }
 }
 
-/* 32 codes nearest to factor x, byte j holding those of values j and j + 16. */
+/* The low four bits of 32 codes: byte j holds those of values j and j + 16. */
+INLINE void pack_halves(uint8_t *out, const uint8_t *codes) {
+  for (int j = 0; j < 16; j++) {
+    out[j] = (uint8_t)((codes[j] & 15) | (codes[j + 16] & 15) << 4);
+  }
+}
+
+/* 32 codes nearest to factor x, as pack_halves. */
 INLINE void pack_table_codes(uint8_t *out, const float *x, float factor) {
   uint8_t codes[IQ4];
   for (int j = 0; j < IQ4; j += VECTOR) {
@@ -57,9 +64,7 @@ INLINE void pack_table_codes(uint8_t *out, const float *x, float factor) {
       codes[j + i] = (uint8_t)code[i];
     }
   }
-  for (int j = 0; j < 16; j++) {
-    out[j] = (uint8_t)(codes[j] | codes[j + 16] << 4);
-  }
+  pack_halves(out, codes);
 }
 
 /* Scales of up to 16 blocks of the row a. */

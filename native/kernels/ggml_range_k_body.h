@@ -324,6 +324,16 @@ static void pack_nibbles(uint8_t *out, const uint8_t *codes) {
   }
 }
 
+/* Bit `shift`, the highest, of 256 codes: bit b of byte l is that of code 32 b + l. */
+static void pack_high_bits(uint8_t *out, const uint8_t *codes, int shift) {
+  memset(out, 0, 32);
+  for (int b = 0; b < 8; b++) {
+    for (int l = 0; l < 32; l++) {
+      out[l] = (uint8_t)(out[l] | codes[32 * b + l] >> shift << b);
+    }
+  }
+}
+
 static void pack_six_bits(uint8_t *out, const range_super *u) {
   for (int j = 0; j < 4; j++) {
     out[j] = (uint8_t)(u->sc[j] | u->sc[j + 4] >> 4 << 6);
@@ -352,12 +362,7 @@ INLINE void pack_q5_k(uint8_t *out, const range_super *u) {
   memcpy(out, &u->d_bits, 2);
   memcpy(out + 2, &u->dmin_bits, 2);
   pack_six_bits(out + 4, u);
-  memset(out + 16, 0, 32);
-  for (int b = 0; b < 8; b++) {
-    for (int l = 0; l < 32; l++) {
-      out[16 + l] = (uint8_t)(out[16 + l] | u->codes[32 * b + l] >> 4 << b);
-    }
-  }
+  pack_high_bits(out + 16, u->codes, 4);
   pack_nibbles(out + 48, u->codes);
 }
 

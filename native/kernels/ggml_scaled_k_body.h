@@ -241,12 +241,8 @@ INLINE void our_scaled_search(scaled_super *u,
 }
 
 static void pack_q3_k(uint8_t *out, const scaled_super *u) {
-  memset(out, 0, 110);
-  for (int b = 0; b < 8; b++) {
-    for (int l = 0; l < 32; l++) {
-      out[l] = (uint8_t)(out[l] | u->codes[32 * b + l] >> 2 << b);
-    }
-  }
+  memset(out + 96, 0, 12);
+  pack_high_bits(out, u->codes, 2);
   pack_two_bits(out + 32, u->codes);
   for (int k = 0; k < 16; k++) {
     const int sc = u->sc[k] + 32;
@@ -256,16 +252,21 @@ static void pack_q3_k(uint8_t *out, const scaled_super *u) {
   memcpy(out + 108, &u->d_bits, 2);
 }
 
-static void pack_q6_k(uint8_t *out, const scaled_super *u) {
+/* Codes of six bits: the low four, then the others. */
+static void pack_four_and_two(uint8_t *out, const uint8_t *codes) {
   for (int h = 0; h < 2; h++) {
     for (int l = 0; l < 32; l++) {
-      const uint8_t *c = u->codes + 128 * h + l;
+      const uint8_t *c = codes + 128 * h + l;
       out[64 * h + l] = (uint8_t)((c[0] & 15) | (c[64] & 15) << 4);
       out[64 * h + l + 32] = (uint8_t)((c[32] & 15) | (c[96] & 15) << 4);
       out[128 + 32 * h + l] =
           (uint8_t)(c[0] >> 4 | c[32] >> 4 << 2 | c[64] >> 4 << 4 | c[96] >> 4 << 6);
     }
   }
+}
+
+static void pack_q6_k(uint8_t *out, const scaled_super *u) {
+  pack_four_and_two(out, u->codes);
   memcpy(out + 192, u->sc, 16);
   memcpy(out + 208, &u->d_bits, 2);
 }

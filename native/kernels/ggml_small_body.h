@@ -25,9 +25,7 @@ INLINE void pack_small(uint8_t *out, const uint8_t *codes, int bits) {
     memcpy(out, &fifth, 4);
     out += 4;
   }
-  for (int j = 0; j < BLOCK / 2; j++) {
-    out[j] = (uint8_t)((codes[j] & 15) | (codes[j + BLOCK / 2] & 15) << 4);
-  }
+  pack_halves(out, codes);
 }
 
 /* Least and greatest value, and the first one of greatest magnitude. */

@@ -69,6 +69,13 @@ function file.stat(path) end
 ---@return integer
 function file.tree_bytes(path, stop_at) end
 
+--- Make the file's times those of now.
+---@param path string
+---@return true?
+---@return string? message
+---@return string? code
+function file.touch(path) end
+
 --- Is the path itself a symbolic link, whether or not it leads anywhere?
 ---@param path string
 ---@return boolean

@@ -40,6 +40,9 @@ function Tensor:dtype() end
 ---@return integer
 function Tensor:count() end
 
+--- Let the memory behind a mapped tensor go until it is read again; others keep theirs.
+function Tensor:drop_pages() end
+
 --- Bytes of all elements.
 ---@return integer
 function Tensor:bytes() end

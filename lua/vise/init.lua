@@ -8,6 +8,7 @@ local H = {}
 
 ---@class vise
 ---@field artifact table one `.vise` file: a sealed, compressed model
+---@field calibration table over which tokens statistics are taken
 ---@field check table checks of names and options
 ---@field grad table gradients: a tape over the operations
 ---@field linalg table factors of matrices
@@ -25,8 +26,8 @@ local H = {}
 ---@field version string
 
 H.modules = {
-  "artifact", "check", "grad", "linalg", "method", "metric", "model", "native", "param", "run", "stats",
-  "tensor", "text", "train", "weight",
+  "artifact", "calibration", "check", "grad", "linalg", "method", "metric", "model", "native", "param",
+  "run", "stats", "tensor", "text", "train", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

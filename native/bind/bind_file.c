@@ -133,6 +133,16 @@ static int file_stat(lua_State *L) {
   return 1;
 }
 
+/* file.touch(path) -> true */
+static int file_touch(lua_State *L) {
+  vise_err err;
+  if (vise_file_touch(luaL_checkstring(L, 1), &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* file.is_link(path) -> boolean: a symbolic link, whether or not it leads anywhere */
 static int file_is_link(lua_State *L) {
   lua_pushboolean(L, vise_file_is_link(luaL_checkstring(L, 1)));
@@ -210,6 +220,7 @@ static const luaL_Reg functions[] = {
     {"rename", file_rename},
     {"list", file_list},
     {"stat", file_stat},
+    {"touch", file_touch},
     {"is_link", file_is_link},
     {"realpath", file_realpath},
     {"exe", file_exe},

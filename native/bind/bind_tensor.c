@@ -2,6 +2,7 @@
 /* bind/bind_tensor.c -- tensor/tensor.h as native.tensor. Indices are 1-based here, 0-based below.
  */
 #include "bind/bind.h"
+#include "core/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -281,6 +282,15 @@ static int tensor_close(lua_State *L) {
   return 0;
 }
 
+/* t:drop_pages(): a mapped tensor lets its memory go until it is read again; others keep theirs */
+static int tensor_drop_pages(lua_State *L) {
+  const vise_tensor *t = bind_check_tensor(L, 1);
+  if (vise_tensor_is_mapped(t) && vise_tensor_is_contiguous(t)) {
+    vise_file_drop_pages(vise_tensor_data(t), vise_tensor_bytes(t));
+  }
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
     {"zeros", tensor_zeros},
     {"from", tensor_from},
@@ -289,19 +299,13 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"shape", tensor_shape},
-    {"dtype", tensor_dtype},
-    {"count", tensor_count},
-    {"bytes", tensor_bytes},
-    {"convert", tensor_convert},
-    {"narrow", tensor_narrow},
-    {"reshape", tensor_reshape},
-    {"transpose", tensor_transpose},
-    {"get", tensor_get},
-    {"table", tensor_table},
-    {"string", tensor_string},
-    {"close", tensor_close},
-    {NULL, NULL},
+    {"shape", tensor_shape},     {"dtype", tensor_dtype},
+    {"count", tensor_count},     {"bytes", tensor_bytes},
+    {"convert", tensor_convert}, {"narrow", tensor_narrow},
+    {"reshape", tensor_reshape}, {"transpose", tensor_transpose},
+    {"get", tensor_get},         {"table", tensor_table},
+    {"string", tensor_string},   {"drop_pages", tensor_drop_pages},
+    {"close", tensor_close},     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -415,6 +415,10 @@ vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err)
   return VISE_OK;
 }
 
+vise_status vise_file_touch(const char *path, vise_err *err) {
+  return utimensat(AT_FDCWD, path, NULL, 0) == 0 ? VISE_OK : io_error(err, path, "touch");
+}
+
 bool vise_file_is_link(const char *path) {
   struct stat info;
   return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);

@@ -90,6 +90,9 @@ typedef struct vise_file_info {
 
 vise_status vise_file_stat(vise_file_info *out, const char *path, vise_err *err) VISE_MUST_USE;
 
+/* Make the file's times those of now. */
+vise_status vise_file_touch(const char *path, vise_err *err) VISE_MUST_USE;
+
 /* Is the path itself a symbolic link, whether or not it leads anywhere? */
 bool vise_file_is_link(const char *path);
 

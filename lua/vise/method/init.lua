@@ -27,6 +27,7 @@ local H = {}
 ---@field uses? string[] the same: what else it looks at where it is there
 ---@field is_exact boolean the same bytes at every CPU level and thread count
 ---@field params vise.OptionRow[] its own; see vise.method.params
+---@field is_own? boolean registered, not part of vise
 ---@field takes_format? boolean the option `format` names a number format, whose options are its too
 ---@field run fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
 --- the weight and perhaps a note on trouble that was got over; or nil, message, code
@@ -51,6 +52,59 @@ function M.find(name)
     check.fail("%s", check.unknown("method", name, check.sorted_keys(H.load())))
   end
   return method
+end
+
+--- The same, or nil if there is none.
+---@param name string
+---@return vise.Method|nil
+function M.get(name)
+  return H.load()[name]
+end
+
+--- Does a method need or use that?
+---@param name string
+---@param need string as in `needs`
+---@return boolean
+function M.wants(name, need)
+  local method = M.find(name)
+  for _, list in ipairs({ method.needs, method.uses or {} }) do
+    for _, candidate in ipairs(list) do
+      if candidate == need then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- What a method needs, in words.
+---@param name string
+---@return string
+function M.needs_text(name)
+  local words = {}
+  for i, need in ipairs(M.find(name).needs) do
+    words[i] = H.needs[need]
+  end
+  return table.concat(words, ", ")
+end
+
+--- What decides the results of a method with given options, beside the options themselves: names and
+--- versions. nil for a method of a recipe whose digest is not given.
+---@param name string
+---@param options table resolved
+---@param recipe? string digest of the recipe's text
+---@return table|nil
+function M.identity(name, options, recipe)
+  local method = M.find(name)
+  if method.is_own and recipe == nil then
+    return nil
+  end
+  local version = native.core.version()
+  local format = method.takes_format and H.load_formats()[options.format]
+  return {
+    name, method.version, method.is_own and recipe or "", format and format.version or 0,
+    method.is_exact and "" or version.openblas .. version.openblas_core .. version.cpu,
+  }
 end
 
 --- Add a method written in Lua; raises if the name is taken or a field is missing or wrong.
@@ -133,14 +187,24 @@ end
 ---@return vise.MethodExtra
 function M.extra(name, moments)
   local method = M.find(name)
-  for _, list in ipairs({ method.needs, method.uses or {} }) do
-    for _, need in ipairs(list) do
-      if need == "moments" or need == "cross" then
-        return { moments = moments }
-      end
-    end
+  if M.wants(method.name, "moments") or M.wants(method.name, "cross") then
+    return { moments = moments }
   end
   return { importance = moments:importance() }
+end
+
+--- The model that a method of scope model makes of another.
+---@param name string
+---@param model vise.Model
+---@param options table
+---@param extra { seed: integer, calibration?: vise.Calibration, context: vise.CompressContext }
+---@return vise.Model
+function M.run_model(name, model, options, extra)
+  local method, resolved = M.find(name), M.resolve(name, options)
+  if method.needs[1] and extra.calibration == nil then
+    check.fail("%s: needs %s, which is not given (stats = ...)", name, M.needs_text(name))
+  end
+  return method.run(model, resolved, extra)
 end
 
 --- The registry, filled at first use: rows from C, then the files of this folder.
@@ -248,7 +312,7 @@ end
 --- A copy of a method of the user's: its `run` holds handles of its own, so that it cannot close
 --- the weights of a model, nor what it gave.
 function H.apart(method)
-  local copy, run = {}, method.run
+  local copy, run = { is_own = true }, method.run
   for key, value in pairs(method) do
     copy[key] = value
   end

@@ -25,6 +25,7 @@ local H = {}
 ---@field vocabulary integer number of token ids
 ---@field tokenizer vise.Tokenizer|nil nil where the files have none
 ---@field fallbacks table[] {place, rule, reason}: where compress used a rule's `otherwise`
+---@field notes table[] {place, text}: numerical trouble that methods got over, so far
 local Model = {}
 
 --- Open a Hugging Face folder, a `.vise` or `.gguf` file, or a run directory (which holds
@@ -237,10 +238,11 @@ function Model:generate(prompt, options)
 end
 
 --- A new model with some weights compressed: see vise.model.compress.
----@param rules table[]
+---@param rules vise.Rule[]
+---@param context? vise.CompressContext
 ---@return vise.Model
-function Model:compress(rules)
-  return require("vise.model.compress").run(self, rules)
+function Model:compress(rules, context)
+  return require("vise.model.compress").run(self, rules, context)
 end
 
 --- Write a `.vise` file: see vise.model.save.
@@ -253,15 +255,37 @@ function Model:save(path, options)
   return require("vise.model.save").run(self, path, options)
 end
 
---- For compress: the same model with weights made by `make`, which is given owners of places.
-function Model:_derive(make, fallbacks)
+--- For compress: the same model with other fields: `_make`, which is given owners of places,
+--- `_key`, `fallbacks`, `notes`.
+function Model:_derive(fields)
   local derived = {}
   for key, value in next, self do
     derived[key] = value
   end
-  derived._make, derived._weights, derived._disk_bytes = make, {}, nil
-  derived.fallbacks, derived._original = fallbacks, self._original or self
+  derived._original = self._original or self
+  derived._weights, derived._disk_bytes, derived._key = {}, nil, nil
+  for key, value in next, fields do
+    derived[key] = value
+  end
   return setmetatable(derived, H.metatable)
+end
+
+--- The place whose weight a place has: itself, unless it is tied to another.
+function Model:_owner_of(place)
+  return self._owners[place]
+end
+
+--- What the content of a place or tensor is known by in a cache; nil if nobody said what the model is
+--- (see _identify).
+function Model:_key_of(name)
+  return self._key and self._key(self._owners[name] or name)
+end
+
+--- Say what the model is: the digest of its files.
+function Model:_identify(digest)
+  self._key = function(name)
+    return digest .. " " .. name
+  end
 end
 
 --- Is the place's weight kept (by an earlier `weight`), so that nobody else may close it?
@@ -304,7 +328,10 @@ function H.metatable.__index(model, key)
 end
 
 --- Fields that a model may lack.
-H.optional = { _disk_bytes = true, _original = true, _tokenizer_file = true, path = true }
+H.optional = {
+  _disk_bytes = true, _key = true, _original = true, _tokenizer_file = true, path = true,
+  reach = true,
+}
 
 function H.metatable.__tostring(model)
   return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,
@@ -323,6 +350,7 @@ function H.new(source)
     context = net.context,
     vocabulary = net.vocabulary,
     fallbacks = {},
+    notes = {},
     _net = net,
     _make = source.weight,
     _read = source.tensor,

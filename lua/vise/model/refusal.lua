@@ -21,6 +21,13 @@ function M.refuse(message, code)
   error(setmetatable({ message = message, code = code or "format" }, H.Refusal), 0)
 end
 
+--- Is a raised value a refusal?
+---@param value any
+---@return boolean
+function M.is(value)
+  return getmetatable(value) == H.Refusal
+end
+
 --- Raise a refusal with a message made by string.format.
 ---@param format string
 function M.refuse_format(format, ...)

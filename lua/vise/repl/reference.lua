@@ -123,6 +123,7 @@ t:convert(dtype)  a new tensor of another type
 t:narrow(dim, start, n)  a view of some indices of a dimension
 t:reshape(shape)  a view with other dimensions
 t:transpose(a, b)  a view with two dimensions swapped
+t:drop_pages()  lets the memory behind a mapped tensor go until it is read again
 t:close()  lets go of it now]]),
   },
 }

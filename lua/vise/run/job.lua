@@ -2,6 +2,8 @@
 --- The job that a recipe's `run` gets: open, compress, measure, save, log. Every verb raises.
 
 local artifact = require("vise.artifact")
+local cache = require("vise.cache")
+local calibration = require("vise.calibration")
 local check = require("vise.check")
 local claims = require("vise.run.claims")
 local errors = require("vise.run.errors")
@@ -18,6 +20,7 @@ H.__index = H
 ---@class vise.Job what a recipe sees
 ---@field seed integer of `--seed`
 ---@field open fun(self, input: any): vise.Model
+---@field calibrate fun(self, m: vise.Model, opts: table): table for `stats` in rules
 ---@field compress fun(self, m: vise.Model, rules: table[]): vise.Model
 ---@field measure fun(self, m: vise.Model, opts: table): table
 ---@field save fun(self, m: vise.Model): table
@@ -37,6 +40,8 @@ function M.new(request, emit)
     _rows = {},
     _opened = setmetatable({}, { __mode = "k" }), -- handle -> model
     _models = {}, -- the model of each row
+    _plans = setmetatable({}, { __mode = "k" }), -- handle -> calibration
+    _kept = cache.open(request.cache or cache.place()),
     _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
   }, H)
   local log, message = io.open(request.directory .. "/log.txt", "w")
@@ -75,7 +80,28 @@ end
 function H:open(input)
   local found = self:_find(input, "model", "open")
   self:note("open " .. found.given)
-  return self:_model_handle(assert(model.open(found.path)))
+  local opened = assert(model.open(found.path))
+  opened:_identify(found.sha256)
+  return self:_model_handle(opened)
+end
+
+--- A plan: over which tokens the statistics for a model are taken.
+---@param m vise.Model
+---@param opts {text: any, tokens?: integer, protocol?: string, sequential?: boolean}
+function H:calibrate(m, opts)
+  m = self:_model(m, "calibrate")
+  local given = H.plain("calibrate", opts, H.calibrate_names)
+  given.text = self:_text(opts.text, "calibrate")
+  local plan = calibration.new(given)
+  local batches, tokens = calibration.batches(plan, m)
+  for _, batch in ipairs(batches) do
+    batch.ids:close()
+  end
+  self:note(("calibrate %s, %d tokens, %s"):format(plan.protocol, tokens,
+    plan.sequential and "sequential" or "of the original model"))
+  local handle = recipe.freeze({ tokens = tokens, protocol = plan.protocol })
+  self._plans[handle] = plan
+  return handle
 end
 
 --- A new model, places changed by the first rule that matches them.
@@ -84,7 +110,14 @@ function H:compress(m, rules)
   if type(rules) ~= "table" then
     check.fail("compress: rules are %s, expected a table of rules", check.quote(rules))
   end
-  local compressed = m:compress(rules)
+  local compressed = m:compress(self:_rules(rules), {
+    seed = self._request.seed,
+    cache = self._kept,
+    recipe = self._request.sha256,
+    on_note = function(place, text)
+      self:log("%s: %s", place, text)
+    end,
+  })
   for _, fallback in ipairs(compressed.fallbacks) do
     self:log("%s: %s; compressed as `otherwise` says", fallback.place, fallback.reason)
   end
@@ -97,14 +130,17 @@ end
 ---@return table row frozen
 function H:measure(m, opts)
   m = self:_model(m, "measure")
-  local given = check.options("measure", H.measure_rows, H.plain(opts))
+  local given = check.options("measure", H.measure_rows, H.plain("measure", opts, H.measure_names))
+  if given.protocol == nil then
+    check.fail("measure: protocol is missing, expected the name of one")
+  end
   local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local stage = "measure " .. name
   self:_make_weights(m, "compress " .. name)
   self:note(("%s by %s"):format(stage, given.protocol))
   local row = assert(metric.evaluate(m, {
-    text = self:_text(opts.text),
+    text = self:_text(opts.text, "measure"),
     protocol = given.protocol,
     against = against,
     cache = self._cache,
@@ -188,7 +224,7 @@ function H:__close()
   self._log:close()
 end
 
-H.verbs = { "open", "compress", "measure", "save", "log" }
+H.verbs = { "open", "calibrate", "compress", "measure", "save", "log" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
   { name = "protocol", kind = "string", doc = "how to measure" },
@@ -196,23 +232,37 @@ H.measure_rows = {
 }
 
 H.measure_names = { "against", "name", "protocol", "text" }
+H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
-function H.plain(opts)
+--- The options that are plain values: without texts and models. Raises for names that are not known.
+function H.plain(who, opts, names)
   if type(opts) ~= "table" then
-    check.fail("measure: options are %s, expected a table", check.quote(opts))
+    check.fail("%s: options are %s, expected a table", who, check.quote(opts))
   end
   local plain = {}
   for key, value in pairs(opts) do
-    if check.nearest(tostring(key), H.measure_names) ~= key then
-      check.fail("measure: %s", check.unknown("option", tostring(key), H.measure_names))
+    if check.nearest(tostring(key), names) ~= key then
+      check.fail("%s: %s", who, check.unknown("option", tostring(key), names))
     elseif key ~= "against" and key ~= "text" then
       plain[key] = value
     end
   end
-  if plain.protocol == nil then
-    check.fail("measure: protocol is missing, expected the name of one")
-  end
   return plain
+end
+
+--- The rules with calibrations in the place of their handles.
+function H:_rules(rules)
+  local list = {}
+  for i, rule in ipairs(rules) do
+    list[i] = rule
+    if type(rule) == "table" then
+      list[i] = {}
+      for key, value in pairs(rule) do
+        list[i][key] = key == "stats" and self._plans[value] or value
+      end
+    end
+  end
+  return list[1] and list or rules
 end
 
 function H.refuse_save()
@@ -273,8 +323,8 @@ function H:_find(handle, kind, who)
   return input
 end
 
-function H:_text(handle)
-  local path = self:_find(handle, "text", "measure: text").path
+function H:_text(handle, who)
+  local path = self:_find(handle, "text", who .. ": text").path
   self._texts[path] = self._texts[path] or assert(native.file.read(path))
   return self._texts[path]
 end

@@ -9,8 +9,10 @@ local H = {}
 --- Logits of every token of one sequence.
 ---@param folder string a Hugging Face folder of several shards
 ---@param ids integer[]
+---@param observe? fun(site: string, x: number[][]) sees the inputs of the weights
 ---@return number[][] logits [t][vocab]
-function M.logits(folder, ids)
+function M.logits(folder, ids, observe)
+  observe = observe or function() end
   local config = assert(native.json.decode(native.file.read(folder .. "/config.json")))
   local get = H.reader(folder)
   local x = {}
@@ -21,15 +23,18 @@ function M.logits(folder, ids)
   for layer = 0, config.num_hidden_layers - 1 do
     local at = ("model.layers.%d."):format(layer)
     local n = H.norm(x, get(at .. "input_layernorm.weight"), config.rms_norm_eps)
-    x = H.sum(x, H.attention(config, get, at .. "self_attn.", n, layer))
+    observe(("layers.%d.attn.in"):format(layer), n)
+    x = H.sum(x, H.attention(config, get, at .. "self_attn.", n, layer, observe))
     n = H.norm(x, get(at .. "post_attention_layernorm.weight"), config.rms_norm_eps)
-    x = H.sum(x, H.mlp(get, at .. "mlp.", n))
+    observe(("layers.%d.mlp.in"):format(layer), n)
+    x = H.sum(x, H.mlp(get, at .. "mlp.", n, layer, observe))
   end
   x = H.norm(x, get("model.norm.weight"), config.rms_norm_eps)
+  observe("head", x)
   return H.times(config.tie_word_embeddings and embed or get("lm_head.weight"), x)
 end
 
-function H.attention(config, get, at, x, layer)
+function H.attention(config, get, at, x, layer, observe)
   local heads, kv_heads, d = config.num_attention_heads, config.num_key_value_heads, config.head_dim
   local q = H.times(get(at .. "q_proj.weight"), x, get(at .. "q_proj.bias"))
   local k = H.times(get(at .. "k_proj.weight"), x, get(at .. "k_proj.bias"))
@@ -61,6 +66,7 @@ function H.attention(config, get, at, x, layer)
       end
     end
   end
+  observe(("layers.%d.attn.out"):format(layer), out)
   return H.times(get(at .. "o_proj.weight"), out, get(at .. "o_proj.bias"))
 end
 
@@ -121,7 +127,7 @@ function H.rotate(x, heads, d, frequencies, scale)
   end
 end
 
-function H.mlp(get, at, x)
+function H.mlp(get, at, x, layer, observe)
   local gate = H.times(get(at .. "gate_proj.weight"), x, get(at .. "gate_proj.bias"))
   local up = H.times(get(at .. "up_proj.weight"), x, get(at .. "up_proj.bias"))
   for t = 1, #x do
@@ -129,6 +135,7 @@ function H.mlp(get, at, x)
       up[t][i] = g / (1 + math.exp(-g)) * up[t][i]
     end
   end
+  observe(("layers.%d.mlp.out"):format(layer), up)
   return H.times(get(at .. "down_proj.weight"), up, get(at .. "down_proj.bias"))
 end
 

@@ -66,29 +66,55 @@ function M.new(config)
 end
 
 --- Hidden states after the last norm.
----@param model vise.Model gives weight(place) and vector(name)
+---@param model vise.Model gives weight(place), vector(name), and may have reach(place, x), which is told
+--- what comes to the weight of a place before it does
 ---@param batch table {ids = i32 tensor [t], starts = {1, ...}}
 ---@param caches? userdata[] one per layer (see `caches`): the batch continues their sequence
 ---@return vise.Tensor [t, width] f32
 function Network:hidden(model, batch, caches)
-  local first = caches and caches[1]:length() or 0
-  local positions <close> = self.rope:positions(batch, first, self.context)
-  local x = ops.rows(must(model:weight("embed")), batch.ids)
-  for layer = 0, self.n_layers - 1 do
-    local at = "layers." .. layer
-    local attention = {
-      heads = self.heads,
-      kv_heads = self.kv_heads,
-      window = self.windows(layer),
-      starts = batch.starts,
-      positions = positions,
-      cache = caches and caches[layer + 1],
-    }
-    x = H.add(x, self:attention(model, at .. ".attn", x, attention))
-    x = H.add(x, self:mlp(model, at .. ".mlp", x))
+  local sequence <close> = self:sequence(batch, caches)
+  local x
+  for index = 1, #self.blocks do
+    x = self:block(model, index, x, sequence)
   end
-  local last <close> = x
-  return ops.rmsnorm(last, model:vector("norm"), self.eps)
+  return x
+end
+
+--- What every block needs to know of a batch; to be closed.
+---@param batch table
+---@param caches? userdata[]
+---@return table
+function Network:sequence(batch, caches)
+  local first = caches and caches[1]:length() or 0
+  local positions = self.rope:positions(batch, first, self.context)
+  return setmetatable({ batch = batch, caches = caches, positions = positions }, H.Sequence)
+end
+
+--- The output of block `index` of `blocks`: the embedded ids of the first, x after a layer, the hidden
+--- states that the head reads of the last. `x`, what the block before it gave, is let go.
+---@param model table as for `hidden`
+---@param index integer
+---@param x vise.Tensor|nil [t, width] f32; nil for the first
+---@param sequence table
+---@return vise.Tensor [t, width] f32
+function Network:block(model, index, x, sequence)
+  if index == 1 then
+    return ops.rows(must(model:weight("embed")), sequence.batch.ids)
+  elseif index == #self.blocks then
+    local last <close> = x
+    return ops.rmsnorm(last, model:vector("norm"), self.eps)
+  end
+  local layer = index - 2
+  local at = "layers." .. layer
+  x = H.add(x, self:attention(model, at .. ".attn", x, {
+    heads = self.heads,
+    kv_heads = self.kv_heads,
+    window = self.windows(layer),
+    starts = sequence.batch.starts,
+    positions = sequence.positions,
+    cache = sequence.caches and sequence.caches[layer + 1],
+  }))
+  return H.add(x, self:mlp(model, at .. ".mlp", x))
 end
 
 --- Empty caches for a sequence of up to `capacity` tokens.
@@ -136,7 +162,11 @@ function H.replace(old, new)
   return new
 end
 
+--- x W' + bias at a place.
 function H.linear(model, place, x)
+  if model.reach then
+    model:reach(place, x)
+  end
   local y = ops.linear(x, must(model:weight(place)))
   local bias = model:vector(place .. ".bias")
   if bias == nil then
@@ -152,6 +182,12 @@ function H.add(x, y)
   local b <close> = y
   return ops.add(a, b)
 end
+
+H.Sequence = {
+  __close = function(sequence)
+    sequence.positions:close()
+  end,
+}
 
 H.most_layers = 4096 -- every layer is declared before a file is looked at
 

@@ -1,0 +1,129 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Calibration: which tokens the statistics of a model's inputs are taken over.
+-- A calibration is a plan; nothing is computed before a method asks for statistics, and then only
+-- those it needs (vise.model.walk).
+
+local check = require("vise.check")
+local native = require("vise.native")
+local protocol = require("vise.metric.protocol")
+local refusal = require("vise.model.refusal")
+
+local must = refusal.must
+
+local M = {}
+local H = {}
+
+--- Tokens of one forward pass: the strips of native/stats/moments.h.
+M.BATCH_TOKENS = 1024
+
+---@class vise.Calibration
+---@field text string
+---@field protocol string how the text is cut into windows; every token of a window counts
+---@field tokens? integer at most so many, in whole windows spread evenly over the text; up to 32768
+--- if absent
+---@field sequential boolean statistics of a block are of inputs that passed the compressed blocks
+--- before it; false: of those of the original model
+
+--- A plan. Raises for what is missing, unknown or out of range.
+---@param options table text, protocol ("nll-256"), tokens, sequential (true)
+---@return vise.Calibration
+function M.new(options)
+  local plan = check.options("calibrate", M.rows, options or {})
+  if plan.text == nil or plan.text == "" then
+    check.fail("calibrate: text is %s, expected one to take statistics over",
+      plan.text and "empty" or "absent")
+  end
+  plan.protocol = protocol.parse(plan.protocol).name
+  return setmetatable(plan, H.metatable)
+end
+
+M.rows = {
+  { name = "text", kind = "string", doc = "the text itself" },
+  { name = "protocol", kind = "string", default = "nll-256",
+    doc = "how it is cut into windows (see metrics.md)" },
+  { name = "tokens", kind = "int", min = 1, doc = "at most so many; up to 32768 if absent" },
+  { name = "sequential", kind = "bool", default = true,
+    doc = "statistics of inputs that passed the compressed blocks before" },
+}
+
+---@param value any
+---@return boolean
+function M.is(value)
+  return getmetatable(value) == H.metatable
+end
+
+--- What decides the statistics of a given model.
+---@param plan vise.Calibration
+---@return string
+function M.key(plan)
+  plan._key = plan._key or native.core.sha256(native.json.encode({
+    version = H.VERSION,
+    text = native.core.sha256(plan.text),
+    protocol = plan.protocol,
+    tokens = plan.tokens,
+    sequential = plan.sequential,
+  }))
+  return plan._key
+end
+
+--- The tokens of the plan for a model, as Model:hidden takes them.
+--- Raises if the text has fewer tokens than the plan asks for.
+---@param plan vise.Calibration
+---@param model vise.Model
+---@return table[] batches {ids = i32 tensor [t], starts = {1, ...}}
+---@return integer tokens
+function M.batches(plan, model)
+  if model.tokenizer == nil then
+    check.fail("calibrate: model '%s' has no tokenizer, expected one beside its weights", model.name)
+  end
+  local all = must(protocol.windows(protocol.parse(plan.protocol), model.tokenizer, plan.text,
+    model.config.bos_token_id))
+  local windows, total = H.spread(plan, all)
+  if #windows[1].ids > model.context then
+    check.fail("calibrate: a window of '%s' has %d tokens, expected at most %d (the context of '%s')",
+      plan.protocol, #windows[1].ids, model.context, model.name)
+  end
+  local batches = {}
+  for i, range in ipairs(protocol.batches(windows, M.BATCH_TOKENS)) do
+    local ids, starts = {}, {}
+    for w = range.from, range.to do
+      starts[#starts + 1] = #ids + 1
+      table.move(windows[w].ids, 1, #windows[w].ids, #ids + 1, ids)
+    end
+    batches[i] = { ids = native.tensor.from("i32", { #ids }, ids), starts = starts }
+  end
+  return batches, total
+end
+
+--- As many windows as the plan has room for, at least one, evenly over the text; and their tokens.
+function H.spread(plan, all)
+  local total = 0
+  for _, window in ipairs(all) do
+    total = total + #window.ids
+  end
+  if plan.tokens and total < plan.tokens then
+    check.fail("calibrate: the text has %d tokens in windows of '%s', expected the %d asked for",
+      total, plan.protocol, plan.tokens)
+  end
+  local share = math.min(1, (plan.tokens or H.most_tokens) / total)
+  local wanted = math.max(1, math.floor(#all * share))
+  local windows, tokens = {}, 0
+  for i, window in ipairs(all) do
+    if (i - 1) * wanted % #all < wanted then
+      windows[#windows + 1] = window
+      tokens = tokens + #window.ids
+    end
+  end
+  return windows, tokens
+end
+
+H.VERSION = 1
+H.most_tokens = 32768
+H.metatable = { __name = "vise.calibration" }
+
+function H.metatable.__tostring(plan)
+  return ("vise.calibration %s, %s tokens, %s"):format(plan.protocol, plan.tokens or "up to 32768",
+    plan.sequential and "sequential" or "of the original model")
+end
+
+return M

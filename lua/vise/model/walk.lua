@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- A walk of calibration tokens through a model, block by block.
+-- In every block the tokens stop at each site whose statistics are wanted. When all of them are
+-- there the statistics are handed out, and what is computed after the site goes through the weights
+-- as they are then: compressed ones, if they were made meanwhile. Memory: what one block computes.
+
+local calibration = require("vise.calibration")
+local native = require("vise.native")
+local refusal = require("vise.model.refusal")
+
+local must = refusal.must
+
+local M = {}
+local Walk = {}
+Walk.__index = Walk
+local View = {}
+View.__index = View
+
+---@class vise.Walk
+---@field at integer index of the block that comes next
+
+--- A walk before its first block.
+---@param model vise.Model gives vectors and the network
+---@param plan vise.Calibration
+---@param weight_of fun(place: string): vise.Weight the weight to compute with, as it is now
+---@param original_of? fun(place: string): vise.Weight those of the model before compression: then
+--- statistics have cross moments
+---@return vise.Walk
+function M.new(model, plan, weight_of, original_of)
+  local walk = setmetatable({ at = 1, _net = model._net, _sites = M.sites(model) }, Walk)
+  walk._batches = calibration.batches(plan, model)
+  walk._streams = walk:_start(model, weight_of)
+  walk._originals = original_of and walk:_start(model, original_of)
+  return walk
+end
+
+--- The sites of each block, in the order in which its tokens meet them: lists of {name, places}.
+---@param model vise.Model
+---@return table[][]
+function M.sites(model)
+  local block_of, list = {}, {}
+  for index, block in ipairs(model:blocks()) do
+    list[index] = {}
+    for _, place in ipairs(block.places) do
+      block_of[place] = index
+    end
+  end
+  for _, site in ipairs(model:sites()) do
+    local of_block = list[block_of[site.places[1]]]
+    of_block[#of_block + 1] = site
+  end
+  return list
+end
+
+--- Go through the next block.
+---@param wanted table<string, true> names of sites
+---@param on_site fun(site: table, moments: vise.Moments) called at each; the moments are closed after
+function Walk:pass(wanted, on_site)
+  local threads = self:_threads(self._streams, wanted)
+  local originals = self._originals and self:_threads(self._originals, wanted)
+  while true do
+    local site, moments
+    for i, thread in ipairs(threads) do
+      local x, y
+      site, x = thread()
+      if originals then
+        local _
+        _, y = originals[i]()
+      end
+      if site then
+        moments = moments or native.stats.moments(x:shape()[2], originals ~= nil)
+        must(moments:add(x, y))
+      end
+    end
+    if site == nil then
+      break
+    end
+    local given <close> = moments
+    on_site(site, given)
+  end
+  self.at = self.at + 1
+end
+
+--- Let the activations go.
+function Walk:close()
+  for _, streams in ipairs({ self._streams, self._originals }) do
+    for _, stream in ipairs(streams) do
+      if stream.x then
+        stream.x:close()
+      end
+    end
+  end
+end
+
+function Walk:_start(model, weight_of)
+  local streams = {}
+  for i, batch in ipairs(self._batches) do
+    streams[i] = {
+      sequence = self._net:sequence(batch),
+      view = setmetatable({ _model = model, _weight_of = weight_of }, View),
+    }
+  end
+  return streams
+end
+
+--- One function a stream; each call goes on to the next wanted site and gives it and its input, or nil
+--- at the end of the block.
+function Walk:_threads(streams, wanted)
+  local stops, last = {}, #self._sites
+  for _, site in ipairs(self._sites[self.at]) do
+    stops[site.places[1]] = wanted[site.name] and site or nil
+  end
+  local threads = {}
+  for i, stream in ipairs(streams) do
+    local thread = coroutine.create(function()
+      stream.view._stops = stops
+      stream.x = self._net:block(stream.view, self.at, stream.x, stream.sequence)
+      local head = self.at == last and self._sites[last][1]
+      if head and wanted[head.name] then
+        coroutine.yield(head, stream.x)
+      end
+    end)
+    threads[i] = function()
+      local ok, site, x = coroutine.resume(thread)
+      if not ok then
+        error(site, 0)
+      end
+      return site, x
+    end
+  end
+  return threads
+end
+
+--- What stands for the model while a block is computed.
+function View:weight(place)
+  return self._weight_of(place)
+end
+
+function View:vector(name)
+  return self._model:vector(name)
+end
+
+function View:reach(place, x)
+  if self._stops[place] then
+    coroutine.yield(self._stops[place], x)
+  end
+end
+
+return M

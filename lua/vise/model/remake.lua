@@ -68,7 +68,7 @@ function Remake:weight(place)
   if step == nil then
     return H.own(self._model, place)
   elseif self._results[place] then
-    return self._results[place]:share()
+    return self._results[place]:handle()
   end
   local found = self:_cached(place)
   if found then
@@ -80,7 +80,7 @@ function Remake:weight(place)
   else
     self:_advance(self._block_of[place])
   end
-  return self._results[place]:share()
+  return self._results[place]:handle()
 end
 
 --- An embedding that is the head too: tokens pass it before they come to the head as its inputs, so
@@ -395,7 +395,7 @@ end
 --- A handle of the caller's own on the weight that a model has at a place.
 function H.own(model, place)
   local weight = refusal.must(model:materialise(place))
-  return model:_is_kept(place) and weight:share() or weight
+  return model:_is_kept(place) and weight:handle() or weight
 end
 
 function H.sites(model)

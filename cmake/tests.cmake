@@ -68,6 +68,12 @@ if(VISE_SANITIZE)
   list(APPEND lua_env LD_PRELOAD=${preload} VISE_TEST_GC=hostile
     LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/tests/support/lsan.supp:print_suppressions=0)
 endif()
+# What a recipe that broke out of Lua could do, for the tests of the sandbox.
+add_library(attack MODULE tests/support/attack.c)
+target_include_directories(attack PRIVATE ${lua_INCLUDE_DIRS})
+target_link_libraries(attack PRIVATE seccomp)
+set_target_properties(attack PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
+  ${CMAKE_BINARY_DIR}/tests/lua)
 file(GLOB_RECURSE lua_tests CONFIGURE_DEPENDS tests/lua/test_*.lua tests/cli/test_*.lua)
 foreach(file IN LISTS lua_tests)
   get_filename_component(name ${file} NAME_WE)

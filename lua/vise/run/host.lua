@@ -3,6 +3,7 @@
 -- Nothing it says or does may harm this process: lines are short, events are checked, its standard
 -- error is kept away from the terminal, and time and disk are counted here.
 
+local check = require("vise.check")
 local event = require("vise.run.event")
 local native = require("vise.native")
 local sandbox = require("vise.run.sandbox")
@@ -12,7 +13,7 @@ local M = {}
 local H = {}
 
 ---@class vise.HostOptions
----@field on_event fun(event: table)
+---@field on_event fun(event: table): string? what is wrong with the event
 ---@field limits vise.Limits
 ---@field is_open? boolean without the sandbox, for debugging
 
@@ -60,6 +61,7 @@ H.line_bytes = 1 << 20
 H.events_bytes = 64 << 20 -- of a run with limits
 H.look_seconds = 0.1
 H.grace_seconds = 10 -- to end after the last event
+H.silent_seconds = 2 -- to end after an output that ended without one
 
 --- Add to a request what the child needs to confine itself.
 function H.confine(request, limits)
@@ -100,17 +102,15 @@ function H.listen(process, watch, on_event)
     local known
     if line and not message then
       known, message = event.read(line)
+      if known and known.event ~= "failure" then
+        message = on_event(known)
+      end
       message = message and H.blame(watch, "its process printed what is no event: " .. message)
     end
     if message then
       return nil, message, "format"
     elseif known and event.is_last(known) then
-      if known.event ~= "failure" then
-        on_event(known)
-      end
       return known
-    elseif known then
-      on_event(known)
     end
   end
 end
@@ -120,7 +120,7 @@ function H.look(watch, line)
   local limits, now = watch.limits, native.core.clock()
   watch.bytes = watch.bytes + #line
   if now > watch.deadline then
-    return H.blame(watch, ("has not ended after %d s%s"):format(limits.seconds,
+    return H.blame(watch, ("has not ended after %s s%s"):format(check.plain(limits.seconds),
       watch.is_run and " (--max-time)" or ""))
   elseif watch.directory and watch.bytes > H.events_bytes then
     return H.blame(watch, ("sent more than %s of events"):format(text.bytes(H.events_bytes)))
@@ -139,7 +139,7 @@ end
 
 --- Wait for its end; message and code unless all is well.
 function H.end_of(process, watch, last)
-  local exit_code, signal, code = process:wait(H.grace_seconds)
+  local exit_code, signal, code = process:wait(last and H.grace_seconds or H.silent_seconds)
   if exit_code == nil then
     return signal, code
   elseif exit_code == false then
@@ -180,7 +180,8 @@ H.signals = {
   end,
   [24] = function(_, limits)
     return limits.cpu_seconds and ("used up %d s of processor time"):format(limits.cpu_seconds)
-      or ("used up %d s of processor time on each thread (--max-time)"):format(limits.seconds)
+      or ("used up %s s of processor time on each thread (--max-time)"):format(
+        check.plain(limits.seconds))
   end,
   [25] = function(_, limits)
     return ("wrote a file of more than %s (--max-output)"):format(text.bytes(limits.output_bytes))

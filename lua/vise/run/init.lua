@@ -249,10 +249,11 @@ function H.fill(path, run, request)
   local job = run:request(path)
   ok, message, code = host.run(job, {
     on_event = function(event)
-      run:take(event)
-      if request.on_event then
+      local problem = run:take(event)
+      if problem == nil and request.on_event then
         request.on_event(event)
       end
+      return problem
     end,
     limits = request.limits or {},
     is_open = request.is_open,

@@ -92,12 +92,16 @@ end
 
 --- Take in an event of the child.
 ---@param event table
+---@return string|nil problem
 function H:take(event)
   if event.event == "row" then
     self.rows[#self.rows + 1] = M.with_nan(event.row)
   elseif event.event == "saved" then
     self.record.artifact, self.record.errors = event.artifact, event.errors
     for _, index in ipairs(event.rows) do
+      if self.rows[index] == nil then
+        return ("saved: row %d is not there"):format(index)
+      end
       self.rows[index].bytes = event.artifact.bytes
       self.rows[index].bits_per_weight = event.artifact.bits_per_weight
     end
@@ -123,10 +127,31 @@ function H:write(directory)
     end
     self.record.files[name] = digest
   end
+  local ok, message, code = self:_check_artifact(directory)
+  if not ok then
+    return nil, message, code
+  end
   local written = native.json.decode(native.json.encode(self.record)) -- as who verifies reads it
   written.seal = M.seal(written)
   local text = native.json.encode(written, { indent = 2 })
   return native.file.replace(directory .. "/run.json", text .. "\n")
+end
+
+--- The child said what it saved; is that what is there?
+function H:_check_artifact(directory)
+  local said = self.record.artifact
+  if said == nil then
+    return true
+  end
+  local path = directory .. "/" .. said.file
+  local reader <close>, message, code = native.artifact.open(path)
+  if reader == nil then
+    return nil, message, code
+  elseif reader:hash() ~= said.hash or reader:bytes() ~= said.bytes then
+    local text = "%s: has hash %s and %d bytes, expected what was saved (%s, %d bytes)"
+    return nil, text:format(path, reader:hash(), reader:bytes(), said.hash, said.bytes), "format"
+  end
+  return true
 end
 
 function H.machine()

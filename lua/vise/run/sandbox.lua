@@ -8,7 +8,7 @@ local M = {}
 local H = {}
 
 ---@class vise.Limits what a run may use; absent: as much as there is
----@field seconds? integer from its start to its end
+---@field seconds? number from its start to its end
 ---@field ram_bytes? integer writable memory, beyond what an idle process has
 ---@field output_bytes? integer on disk, all files of the run together
 ---@field open_files? integer
@@ -57,12 +57,14 @@ function M.enter(policy)
   if limits.threads then
     native.core.threads(limits.threads)
   end
+  local cpu_seconds = limits.cpu_seconds
+    or limits.seconds and math.ceil(limits.seconds * native.core.threads()) + 1
   return native.sandbox.enter({
     read = policy.read,
     trees = policy.trees,
     write = policy.write,
     memory_bytes = limits.ram_bytes,
-    cpu_seconds = limits.cpu_seconds or limits.seconds and limits.seconds * native.core.threads(),
+    cpu_seconds = cpu_seconds,
     file_bytes = limits.output_bytes,
     open_files = limits.open_files,
   })

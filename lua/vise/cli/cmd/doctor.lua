@@ -40,6 +40,8 @@ function H.report()
     openblas_coretype = os.getenv("OPENBLAS_CORETYPE"),
     readline = native.repl.has_readline(),
     recipes = place.folder("recipes"),
+    sandbox = native.sandbox.check() or false,
+    sandbox_lacks = select(2, native.sandbox.check()),
     warnings = native.json.array({}),
   }
   H.warn(report)
@@ -69,6 +71,7 @@ function H.warn(report)
     "less than 1 GiB of memory is free (%s).", text.bytes(report.memory_available_bytes or 0))
   add(not report.readline,
     "libreadline.so.8 is not there: the REPL works, without line editing (package libreadline8).")
+  add(report.sandbox_lacks, "%s: recipes run only with --no-sandbox.", report.sandbox_lacks)
   add(not report.recipes, "the folder of recipes is neither beside the Lua files nor installed.")
 end
 
@@ -90,6 +93,7 @@ function H.lines(report)
     lines[#lines + 1] = { name, version[name] }
   end
   lines[#lines + 1] = { "readline", report.readline and "there" or "not there" }
+  lines[#lines + 1] = { "sandbox", report.sandbox and "Landlock, seccomp" or "none" }
   lines[#lines + 1] = { "recipes", report.recipes or "not there" }
   return lines
 end

@@ -124,12 +124,12 @@ for name, forged in pairs({
   ["a row of tables"] = { '{"event": "row", "row": {"name": {}, "protocol": "p"}}', "row: row" },
   ["a row of unknown numbers"] =
     { '{"event": "row", "row": {"name": "n", "protocol": "p", "score": 1}}', "row: row" },
-  ["an artifact elsewhere"] = { '{"event": "saved", "rows": [], "artifact": {"file": "../../x", '
+  ["an artifact elsewhere"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {"file": "../../x", '
     .. '"hash": "00", "bytes": 1, "packed_bytes": 1, "bits_per_weight": 1}}', "saved: artifact" },
-  ["an artifact that is not there"] = { '{"event": "saved", "rows": [], "artifact": {'
+  ["an artifact that is not there"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {'
     .. '"file": "model.vise", "hash": "' .. ("0"):rep(64) .. '", "bytes": 1, "packed_bytes": 1, '
     .. '"bits_per_weight": 1}}', "model.vise" },
-  ["rows of an artifact that are not there"] = { '{"event": "saved", "rows": [7], "artifact": {'
+  ["rows of an artifact that are not there"] = { '{"event": "saved", "errors": {}, "rows": [7], "artifact": {'
     .. '"file": "model.vise", "hash": "' .. ("0"):rep(64) .. '", "bytes": 1, "packed_bytes": 1, '
     .. '"bits_per_weight": 1}}', "row 7" },
   ["an end without a number"] = { '{"event": "end"}', "end: peak_memory_bytes" },

@@ -58,7 +58,7 @@ job:compress(job:open(p.model), setmetatable({}, { __index = function()
 file("an endless loop while loading", "while true do end",
   "r.lua: not loaded after 2 s, expected a file that only declares")
 file("an endless match while loading", [[local _ = ("a"):rep(40):find(("a-"):rep(40) .. "b")]],
-  "r.lua: loading it: used up 3 s of processor time")
+  "r.lua: loading it: ")
 file("an endless claim", HEAD .. [[
 return vise.recipe { claims = setmetatable({}, { __index = function() while true do end end,
   __pairs = function() return function() return "kl", 1 end end }), run = function() end }]],

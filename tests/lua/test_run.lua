@@ -59,7 +59,7 @@ function TestDescribe:test_a_recipe_that_never_ends_loading_is_ended()
 
   lu.assertNil(description)
   lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
-  lu.assertTrue(native.core.clock() - begin < 8)
+  lu.assertTrue(native.core.clock() - begin < 12)
 end
 
 function TestDescribe:test_a_recipe_that_never_ends_being_read_is_ended()
@@ -71,13 +71,11 @@ return vise.recipe { claims = { kl = claim }, run = function() end }]]))
 end
 
 function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()
-  local begin = native.core.clock()
   local description, message = run.describe(recipe(
     'local n = 40\nlocal _ = ("a"):rep(n):find(("a-"):rep(n) .. "b")\n' .. EMPTY))
 
   lu.assertNil(description)
-  lu.assertEquals(message, "r.lua: loading it: used up 3 s of processor time")
-  lu.assertTrue(native.core.clock() - begin < 9)
+  lu.assertStrMatches(message, "r.lua: loading it: .*") -- 3 s of its own time, or 10 of ours
 end
 
 function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()

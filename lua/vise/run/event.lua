@@ -23,7 +23,7 @@ function M.read(line)
     return nil, problem or "is no event"
   end
   local event = { event = given.event }
-  for name, copy in pairs(form) do
+  for name, copy in check.sorted_pairs(form) do
     local ok, value = pcall(copy, given[name])
     if not ok or value == nil then
       return nil, ("%s: %s is not what it should be"):format(given.event, name)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
--- Requiring this module gives every weight the methods `quantize`, `factor`, `error` and `histogram`.
+-- Requiring this module gives every weight the methods `quantize`, `factor`, `share`, `error` and
+-- `histogram`.
 
 local check = require("vise.check")
 local native = require("vise.native")
@@ -137,6 +138,16 @@ end
 ---@return string? code "cancelled"
 function methods.factor(self, options)
   return H.compress("factor", "factor", "svd", self, options)
+end
+
+--- The weight by a method of the family share: few numbers, each in many places.
+---@param self vise.Weight
+---@param options? table `method` ("kmeans" if absent), `stats` as in factor and the method's options
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code "cancelled"
+function methods.share(self, options)
+  return H.compress("share", "share", "kmeans", self, options)
 end
 
 --- How its numbers are spread: counts in bins of equal width, drawn as bars by tostring.

@@ -91,11 +91,6 @@ static vise_status find_factors(svd *f, vise_err *err) {
   return vise_whitened_rows(f->p, f->ut, f->r, &w, err);
 }
 
-/* How far numbers of `dtype` reach. */
-static double greatest_of(vise_dtype dtype) {
-  return dtype == VISE_DTYPE_F16 ? 65504.0 : dtype == VISE_DTYPE_BF16 ? 0x1.fep127 : 0x1.fffffep127;
-}
-
 /* *out: [n, columns] of `dtype`; row i of x, or column i where `is_turned`, times scale[i]. */
 static vise_status store_dense(vise_weight **out,
                                const double *x,
@@ -106,7 +101,6 @@ static vise_status store_dense(vise_weight **out,
                                vise_dtype dtype,
                                vise_err *err) {
   const int64_t shape[2] = {is_turned ? columns : n, is_turned ? n : columns};
-  const double greatest = greatest_of(dtype);
   vise_tensor *t;
   VISE_TRY(vise_tensor_create(&t, dtype, 2, shape, err));
   void *memory;
@@ -115,10 +109,10 @@ static vise_status store_dense(vise_weight **out,
     float *values = memory;
     for (int64_t i = 0; i < n; i++) {
       for (int64_t j = 0; j < columns; j++) {
-        const double value = fmax(-greatest, fmin(greatest, x[i * columns + j] * scale[i]));
-        values[is_turned ? j * n + i : i * columns + j] = (float)value;
+        values[is_turned ? j * n + i : i * columns + j] = (float)(x[i * columns + j] * scale[i]);
       }
     }
+    vise_cast_cut(values, dtype, n * columns);
     vise_cast_from_f32(vise_tensor_data(t), dtype, values, n * columns);
     st = vise_weight_dense(out, t, err);
   }

@@ -35,6 +35,15 @@ void vise_cast_from_f32(void *out, vise_dtype dtype, const float *x, int64_t n) 
   }
 }
 
+void vise_cast_cut(float *x, vise_dtype dtype, int64_t n) {
+  const float greatest = dtype == VISE_DTYPE_F16    ? 65504.0f
+                         : dtype == VISE_DTYPE_BF16 ? 0x1.fep127f
+                                                    : 0x1.fffffep127f;
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = fmaxf(-greatest, fminf(greatest, x[i]));
+  }
+}
+
 void vise_cast_to_f32(float *out, const void *x, vise_dtype dtype, int64_t n) {
   const vise_convert_kernels *k = vise_convert();
   switch (dtype) {

@@ -165,6 +165,33 @@ function TestEvaluate.test_progress_ends_with_all_tokens()
   lu.assertEquals(seen[#seen], { row.tokens, row.tokens })
 end
 
+function TestEvaluate.test_a_share_scores_windows_spread_evenly_over_the_text()
+  local windows = assert(protocol.windows(protocol.parse("nll-64"), original.tokenizer, TEXT))
+  lu.assertTrue(#windows >= 7)
+  -- half of n windows: the second of each pair; by the softmax written out
+  local expected, tokens, half = 0, 0, (#windows + 1) // 2
+  local losses, at = slow_nll(original, "nll-64", TEXT), 0
+  local chosen = {}
+  for i = 1, half do
+    chosen[(2 * i - 1) * #windows // (2 * half) + 1] = true
+  end
+  for i, window in ipairs(windows) do
+    for _ = window.first, #window.ids do
+      at = at + 1
+      expected, tokens = expected + (chosen[i] and losses[at] or 0), tokens + (chosen[i] and 1 or 0)
+    end
+  end
+  local row = evaluate(quantized, { against = original, share = 0.5 })
+  local alone = evaluate(original, { share = 0.5 })
+
+  lu.assertEquals({ row.clusters, row.tokens, alone.tokens }, { half, tokens, tokens })
+  lu.assertAlmostEquals(alone.nll, expected / tokens, 1e-5)
+  lu.assertAlmostEquals(row.nll - row.nll_delta, alone.nll, 1e-12)
+  lu.assertEquals(evaluate(original, { share = 1e-9 }).clusters, 1)
+  lu.assertErrorMsgContains("evaluate: share is 0, expected a number above 0, at most 1",
+    evaluate, original, { share = 0 })
+end
+
 function TestEvaluate.test_a_single_window_has_no_error_bar()
   local row = evaluate(original, { protocol = "nll-9", text = "the" })
 
@@ -190,7 +217,7 @@ end
 function TestRefusals.test_wrong_options_are_named()
   refuses("evaluate: options are nil, expected a table", original)
   refuses("evaluate: unknown option 'agianst' (did you mean 'against'? known: against, cache, "
-    .. "on_progress, protocol, text)", original, { text = "a", protocol = "nll-9", agianst = 1 })
+    .. "on_progress, protocol, share, text)", original, { text = "a", protocol = "nll-9", agianst = 1 })
   refuses("evaluate: text is absent, expected a string", original, { protocol = "nll-9" })
   refuses("evaluate: protocol is 256, expected a string", original, { text = "a", protocol = 256 })
 end

@@ -60,6 +60,9 @@ function H.run(argv)
   elseif name == "_child" then
     H.code = require("vise.run.child").main()
     return
+  elseif name == "_worker" then
+    H.code = require("vise.sweep.worker").main(rest)
+    return
   end
   name = H.aliases[name] or name
   if name:match("^%-") then

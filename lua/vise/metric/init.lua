@@ -18,6 +18,7 @@ local H = {}
 ---@field text string the text itself
 ---@field protocol string "stories-512", "nll-N", "gptq-N", "llama.cpp-N"
 ---@field against? vise.Model the reference: what the model was before it was compressed
+---@field share? number of the windows, spread evenly, that are scored; 1, all of them, if absent
 ---@field cache? string folder that keeps the reference's hidden states; they are not kept if absent
 ---@field on_progress? fun(done: integer, total: integer) called after each batch, in scored tokens
 
@@ -95,8 +96,11 @@ end
 --- the clusters.
 function H.plan(model, options)
   local parsed = protocol.parse(options.protocol)
-  local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text, model.config.bos_token_id))
-  local plan = { name = parsed.name, windows = windows, batches = protocol.batches(windows),
+  local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text,
+    model.config.bos_token_id))
+  local share = options.share or 1
+  windows = H.spread(windows, share)
+  local plan = { name = parsed.name, share = share, windows = windows, batches = protocol.batches(windows),
     counts = {}, sizes = {}, tokens = 0, bytes = 0 }
   for i, window in ipairs(windows) do
     if #window.ids > model.context then
@@ -108,6 +112,15 @@ function H.plan(model, options)
     plan.bytes = plan.bytes + window.bytes
   end
   return plan
+end
+
+--- That share of the windows, at least one, spread evenly over the text.
+function H.spread(windows, share)
+  local n, chosen = math.max(1, math.ceil(share * #windows - 1e-9)), {}
+  for i = 1, n do
+    chosen[i] = windows[(2 * i - 1) * #windows // (2 * n) + 1]
+  end
+  return chosen
 end
 
 --- A batch as the model takes it, and what to score: rows of its hidden states and the ids that
@@ -260,8 +273,8 @@ function H.check_vocabularies(model, against, plan, text)
         check.quote(theirs:piece(id)), against.name)
     end
   end
-  local windows = must(protocol.windows(protocol.parse(plan.name), theirs, text,
-    model.config.bos_token_id))
+  local windows = H.spread(must(protocol.windows(protocol.parse(plan.name), theirs, text,
+    model.config.bos_token_id)), plan.share)
   for i, window in ipairs(plan.windows) do
     if table.concat(window.ids, " ") ~= table.concat(windows[i] and windows[i].ids or {}, " ") then
       check.fail("evaluate: window %d of the text becomes other ids with the tokenizer of the "
@@ -272,7 +285,7 @@ end
 
 H.option_types = {
   text = "string", protocol = "string", against = "table", cache = "string",
-  on_progress = "function",
+  on_progress = "function", share = "number",
 }
 
 function H.check_options(options)
@@ -291,6 +304,10 @@ function H.check_options(options)
     if options[name] == nil then
       check.fail("evaluate: %s is absent, expected a string", name)
     end
+  end
+  local share = options.share or 1
+  if not (share > 0 and share <= 1) then
+    check.fail("evaluate: share is %s, expected a number above 0, at most 1", check.quote(share))
   end
 end
 

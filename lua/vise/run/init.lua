@@ -29,6 +29,8 @@ local H = {}
 ---@field limits? vise.Limits none if absent
 ---@field is_untrusted? boolean its own paths are not taken for inputs
 ---@field is_open? boolean without the sandbox, for debugging
+---@field description? table what M.describe says, where it was asked before
+---@field share? number score that share of the windows only; all if absent
 ---@field on_event? fun(event: table) progress, log and row events of the child
 
 ---@class vise.Run
@@ -128,7 +130,10 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function M.execute(request)
-  local description, message, code = M.describe(request)
+  local description, message, code = request.description, nil, nil
+  if description == nil then
+    description, message, code = M.describe(request)
+  end
   if description == nil then
     return nil, message, code
   end

@@ -143,6 +143,7 @@ function H:measure(m, opts)
     text = self:_text(opts.text, "measure"),
     protocol = given.protocol,
     against = against,
+    share = self._request.share,
     cache = self._cache,
     on_progress = self:_progress(stage, "tokens"),
   }))

@@ -42,6 +42,7 @@ function M.new(request, description, values, inputs)
       parameters = values,
       inputs = inputs,
       seed = request.seed or 0,
+      share = request.share ~= 1 and request.share or nil,
       vise = native.core.version().vise,
       machine = H.machine(),
       started = os.date("!%Y-%m-%dT%H:%M:%SZ"),
@@ -86,6 +87,7 @@ function H:request(directory)
     values = record.parameters,
     inputs = record.inputs,
     seed = record.seed,
+    share = record.share,
     directory = directory,
   }
 end

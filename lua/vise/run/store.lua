@@ -86,6 +86,15 @@ function Store:note(directory)
   end)
 end
 
+--- Runs will be made in that folder.
+---@param folder string
+---@return boolean|nil ok
+---@return string? message
+---@return string? code
+function Store:watch(folder)
+  return refusal.protect(self._add_root, self, H.root_of(folder))
+end
+
 --- Look at every folder that has changed.
 ---@return boolean|nil ok
 ---@return string? message

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise doctor: the machine as vise sees it, and what stands in its way.
 
+local machine = require("vise.machine")
 local native = require("vise.native")
 local options = require("vise.cli.options")
 local place = require("vise.place")
@@ -30,11 +31,11 @@ end
 
 function H.report()
   local version = native.core.version()
-  local total, available = H.memory()
+  local total, available = machine.memory()
   local report = {
     version = version,
     threads = native.core.threads(),
-    processors = H.processors(),
+    processors = machine.processors(),
     memory_bytes = total,
     memory_available_bytes = available,
     openblas_coretype = os.getenv("OPENBLAS_CORETYPE"),
@@ -96,33 +97,6 @@ function H.lines(report)
   lines[#lines + 1] = { "sandbox", report.sandbox and "Landlock, seccomp" or "none" }
   lines[#lines + 1] = { "recipes", report.recipes or "not there" }
   return lines
-end
-
---- Bytes of memory of the machine, and those free; nil where /proc does not say.
-function H.memory()
-  local info = H.read("/proc/meminfo")
-  local total = info and info:match("MemTotal:%s*(%d+) kB")
-  local available = info and info:match("MemAvailable:%s*(%d+) kB")
-  if total and available then
-    return math.tointeger(total) * 1024, math.tointeger(available) * 1024
-  end
-end
-
---- Processors that this process may use.
-function H.processors()
-  local status = H.read("/proc/self/status")
-  local list = status and status:match("Cpus_allowed_list:%s*([%d,%-]+)")
-  local n = 0
-  for first, last in (list or "0"):gmatch("(%d+)%-?(%d*)") do
-    n = n + (last == "" and 1 or tonumber(last) - tonumber(first) + 1)
-  end
-  return n
-end
-
---- A file of /proc, which has no size before it is read.
-function H.read(path)
-  local file <close> = io.open(path)
-  return file and file:read("a")
 end
 
 ---@type vise.Command

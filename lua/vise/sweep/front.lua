@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Several objectives at once: which trials no other beats, and an order of all.
+-- Deb, Pratap, Agarwal, Meyarivan, IEEE Trans. Evol. Comp. 6 (2002): layers of points that none
+-- outside dominates, within a layer those first that have most room around them.
+
+local claims = require("vise.run.claims")
+local check = require("vise.check")
+
+local M = {}
+local H = {}
+
+--- Objectives that are better when they are greater; all others when they are less.
+M.RISING = { top1 = true, tokens_per_s = true, tokens = true, clusters = true }
+
+--- The names of objectives. Raises for one that no measured row has.
+---@param text string "kl,bytes"
+---@return string[]
+function M.parse(text)
+  local names = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    if not claims.is_number(name) then
+      check.fail("--objective: %s", check.unknown("number", name, claims.NUMBERS))
+    end
+    names[#names + 1] = name
+  end
+  return names
+end
+
+--- What a trial is judged by, less being better; nil unless it has all objectives.
+---@param numbers table<string, number>|nil
+---@param objectives string[]
+---@return number[]|nil
+function M.vector(numbers, objectives)
+  local vector = {}
+  for i, name in ipairs(objectives) do
+    local value = numbers and numbers[name]
+    if value == nil then
+      return nil
+    end
+    vector[i] = M.RISING[name] and -value or value
+  end
+  return vector
+end
+
+--- Is `a` nowhere worse than `b`, and somewhere better?
+---@param a number[]
+---@param b number[]
+---@return boolean
+function M.dominates(a, b)
+  local is_better = false
+  for i = 1, #a do
+    if a[i] > b[i] then
+      return false
+    end
+    is_better = is_better or a[i] < b[i]
+  end
+  return is_better
+end
+
+--- The indices of the vectors that none dominates; `false` stands for a trial without one.
+---@param vectors (number[]|false)[]
+---@return integer[] rising
+function M.front(vectors)
+  local front = {}
+  for i, vector in ipairs(vectors) do
+    local is_beaten = not vector
+    for _, other in ipairs(vectors) do
+      is_beaten = is_beaten or other and M.dominates(other, vector)
+    end
+    if not is_beaten then
+      front[#front + 1] = i
+    end
+  end
+  return front
+end
+
+--- All indices, best first: layer by layer, those without a vector last.
+---@param vectors (number[]|false)[]
+---@return integer[]
+function M.order(vectors)
+  local order, left, n_left = {}, {}, 0
+  for i, vector in ipairs(vectors) do
+    left[i] = vector
+    n_left = n_left + (vector and 1 or 0)
+  end
+  while n_left > 0 do
+    local layer = M.front(left)
+    for _, i in ipairs(H.by_room(layer, vectors)) do
+      order[#order + 1], left[i] = i, false
+    end
+    n_left = n_left - #layer
+  end
+  for i, vector in ipairs(vectors) do
+    if not vector then
+      order[#order + 1] = i
+    end
+  end
+  return order
+end
+
+--- A layer, the ends of each objective first, then by the distance between the neighbours.
+function H.by_room(layer, vectors)
+  local room = {}
+  for _, i in ipairs(layer) do
+    room[i] = 0
+  end
+  for k = 1, #vectors[layer[1]] do
+    local sorted = table.move(layer, 1, #layer, 1, {})
+    table.sort(sorted, function(a, b)
+      local x, y = vectors[a][k], vectors[b][k]
+      return x < y or x == y and a < b
+    end)
+    local span = vectors[sorted[#sorted]][k] - vectors[sorted[1]][k]
+    room[sorted[1]], room[sorted[#sorted]] = math.huge, math.huge
+    for at = 2, #sorted - 1 do
+      local width = vectors[sorted[at + 1]][k] - vectors[sorted[at - 1]][k]
+      room[sorted[at]] = room[sorted[at]] + (span > 0 and width / span or 0)
+    end
+  end
+  table.sort(layer, function(a, b)
+    return room[a] > room[b] or room[a] == room[b] and a < b
+  end)
+  return layer
+end
+
+return M

@@ -58,6 +58,11 @@ function Moments:second() end
 ---@return vise.Tensor|nil [n, n] f64, the mean of o x', o the input before compression
 function Moments:cross() end
 
+--- Those of the inputs times factors.
+---@param factors vise.Tensor [n] f32
+---@return vise.Moments
+function Moments:scaled(factors) end
+
 ---@return vise.Tensor [n] f32, the mean of x^2
 function Moments:importance() end
 

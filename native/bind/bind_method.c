@@ -160,14 +160,8 @@ static const vise_format *check_format(lua_State *L, int arg, const vise_method 
   return format;
 }
 
-/* The list of numbers at `arg`, one per parameter; choices are indices from 0. */
-static void check_values(lua_State *L,
-                         int arg,
-                         const vise_method *method,
-                         const vise_format *format,
-                         double values[VISE_PARAM_MAX]) {
-  vise_param params[VISE_PARAM_MAX + 1];
-  vise_method_params(params, method, format);
+/* The list of numbers at `arg`, one per row of `params`; choices are indices from 0. */
+static void check_numbers(lua_State *L, int arg, const vise_param *params, double *values) {
   luaL_checktype(L, arg, LUA_TTABLE);
   for (int i = 0; params[i].name != NULL; i++) {
     int is_number;
@@ -178,6 +172,16 @@ static void check_values(lua_State *L,
     }
     lua_pop(L, 1);
   }
+}
+
+static void check_values(lua_State *L,
+                         int arg,
+                         const vise_method *method,
+                         const vise_format *format,
+                         double values[VISE_PARAM_MAX]) {
+  vise_param params[VISE_PARAM_MAX + 1];
+  vise_method_params(params, method, format);
+  check_numbers(L, arg, params, values);
 }
 
 /* native.method.check(name, format|nil, m, k, values) -> true; raises what is wrong */
@@ -233,7 +237,20 @@ static int method_run(lua_State *L) {
   return 2;
 }
 
-static const luaL_Reg format_functions[] = {{"list", format_list}, {NULL, NULL}};
+/* native.format.uses_importance(name, values) -> boolean: would encoding look at it? */
+static int format_uses_importance(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  vise_format_spec s = {.format = vise_format_find(name)};
+  if (s.format == NULL) {
+    luaL_argerror(L, 1, lua_pushfstring(L, "unknown format '%s'", name));
+  }
+  check_numbers(L, 2, s.format->params, s.values);
+  lua_pushboolean(L, s.format->uses_importance != NULL && s.format->uses_importance(&s));
+  return 1;
+}
+
+static const luaL_Reg format_functions[] = {
+    {"list", format_list}, {"uses_importance", format_uses_importance}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"list", method_list}, {"check", method_check}, {"run", method_run}, {NULL, NULL}};

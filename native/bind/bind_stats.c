@@ -127,6 +127,19 @@ static int moments_merge(lua_State *L) {
   return 1;
 }
 
+/* moments:scaled(factors [n] f32) -> new moments, of inputs times these */
+static int moments_scaled(lua_State *L) {
+  const vise_moments *s = bind_check_moments(L, 1);
+  const vise_tensor *t = bind_check_tensor(L, 2);
+  if (vise_tensor_dtype(t) != VISE_DTYPE_F32 || vise_tensor_rank(t) != 1 ||
+      vise_tensor_dim(t, 0) != s->n || !vise_tensor_is_contiguous(t)) {
+    return luaL_error(L, "moments: factors are not [%I] of f32", (LUAI_UACINT)s->n);
+  }
+  vise_err err;
+  vise_moments **slot = new_moments(L);
+  return finish(L, slot, vise_moments_scaled(slot, s, vise_tensor_data(t), &err), &err);
+}
+
 /* moments:count() -> tokens */
 static int moments_count(lua_State *L) {
   lua_pushinteger(L, bind_check_moments(L, 1)->count);
@@ -276,19 +289,13 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 static const luaL_Reg methods[] = {
-    {"add", moments_add},
-    {"merge", moments_merge},
-    {"count", moments_count},
-    {"columns", moments_columns},
-    {"second", moments_second},
-    {"cross", moments_cross},
-    {"importance", moments_importance},
-    {"mean", moments_mean},
-    {"mean_abs", moments_mean_abs},
-    {"max_abs", moments_max_abs},
-    {"parts", moments_parts},
-    {"close", moments_close},
-    {NULL, NULL},
+    {"add", moments_add},         {"merge", moments_merge},
+    {"scaled", moments_scaled},   {"count", moments_count},
+    {"columns", moments_columns}, {"second", moments_second},
+    {"cross", moments_cross},     {"importance", moments_importance},
+    {"mean", moments_mean},       {"mean_abs", moments_mean_abs},
+    {"max_abs", moments_max_abs}, {"parts", moments_parts},
+    {"close", moments_close},     {NULL, NULL},
 };
 static const luaL_Reg metamethods[] = {
     {"__gc", moments_close},

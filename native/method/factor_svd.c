@@ -33,7 +33,7 @@ static const vise_param svd_params[] = {
      "columns of B, rows of A; 0: as many as `keep` says"},
     {"keep", VISE_PARAM_REAL, 0.5, 0.0, 1.0, NULL,
      "with rank 0: numbers of both factors as a share of those of w; at least rank 1"},
-    {"values", VISE_PARAM_CHOICE, 0, 0, 0, "f32 f16 bf16 int8 int4",
+    {"values", VISE_PARAM_CHOICE, 1, 0, 0, "f32 f16 bf16 int8 int4",
      "how both factors are stored; integers in groups of 64"},
     {"exact", VISE_PARAM_BOOL, 0, 0, 1, NULL,
      "all singular vectors, not those of a random subspace: much slower, error up to 1 % smaller"},

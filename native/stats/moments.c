@@ -248,6 +248,29 @@ void vise_moments_cross(double *c_out, const vise_moments *s) {
   }
 }
 
+vise_status vise_moments_scaled(vise_moments **out,
+                                const vise_moments *s,
+                                const float *factors,
+                                vise_err *err) {
+  const int64_t n = s->n;
+  VISE_TRY(vise_moments_create(out, n, s->cross != NULL, err));
+  vise_moments *to = *out;
+  to->count = s->count;
+  for (int64_t i = 0; i < n; i++) {
+    const double f = (double)factors[i];
+    for (int64_t j = 0; j < n; j++) {
+      to->second[i * n + j] = s->second[i * n + j] * f * (double)factors[j];
+      if (s->cross != NULL) {
+        to->cross[i * n + j] = s->cross[i * n + j] * f * (double)factors[j];
+      }
+    }
+    to->sum[i] = s->sum[i] * f;
+    to->sum_abs[i] = s->sum_abs[i] * fabs(f);
+    to->max_abs[i] = s->max_abs[i] * fabs(f);
+  }
+  return VISE_OK;
+}
+
 void vise_moments_importance(float *out, const vise_moments *s) {
   for (int64_t j = 0; j < s->n; j++) {
     out[j] = (float)(s->second[j * s->n + j] * per_token(s));

@@ -47,6 +47,13 @@ vise_status vise_moments_add(vise_moments *s,
 vise_status
 vise_moments_merge(vise_moments *s, const vise_moments *other, vise_err *err) VISE_MUST_USE;
 
+/* *out: those of x_j factors[j] (and o_j factors[j]), owned. factors [n] are finite.
+   Errors: VISE_ENOMEM. */
+vise_status vise_moments_scaled(vise_moments **out,
+                                const vise_moments *s,
+                                const float *factors,
+                                vise_err *err) VISE_MUST_USE;
+
 /* h_out [n, n] = the mean of x x' over tokens, both triangles. Columns that are always 0 stay so. */
 void vise_moments_second(double *h_out, const vise_moments *s);
 

@@ -50,7 +50,7 @@ function TestSvd:test_the_loss_under_the_inputs_is_the_tail_of_the_whitened_spec
     local s <close> = H.moments(shape[2], 200)
     local spectrum = H.spectrum(w, s)
     for _, r in ipairs({ 1, 7, 20 }) do
-      local f <close> = w:factor({ rank = r, stats = s, exact = true })
+      local f <close> = w:factor({ rank = r, stats = s, exact = true, values = "f32" })
       lu.assertEquals(f:describe(), "lowrank " .. r)
       lu.assertAlmostEquals(f:error(w, s) ^ 2, H.tail(spectrum, r), 1e-6)
     end
@@ -63,7 +63,7 @@ function TestSvd:test_a_random_subspace_loses_at_most_a_hundredth_more()
     local s <close> = H.moments(shape[2], 400)
     local spectrum = H.spectrum(w, s)
     for _, r in ipairs({ 4, 16, 48 }) do
-      local f <close> = w:factor({ rank = r, stats = s })
+      local f <close> = w:factor({ rank = r, stats = s, values = "f32" })
       local best = H.tail(spectrum, r)
       local is = f:error(w, s) ^ 2
       lu.assertTrue(is >= best - 1e-6 and is <= 1.01 * best, ("%g %g"):format(is, best))
@@ -95,9 +95,10 @@ function TestSvd:test_inputs_that_are_all_alike_change_nothing()
   for i = 1, n do
     ones[i] = 1
   end
-  local plain <close> = w:factor({ rank = 5 })
-  local by_moments <close> = w:factor({ rank = 5, stats = s })
-  local by_ones <close> = w:factor({ rank = 5, stats = native.tensor.from("f32", { n }, ones) })
+  local plain <close> = w:factor({ rank = 5, values = "f32" })
+  local by_moments <close> = w:factor({ rank = 5, stats = s, values = "f32" })
+  local by_ones <close> = w:factor({ rank = 5, values = "f32",
+    stats = native.tensor.from("f32", { n }, ones) })
   lu.assertAlmostEquals(plain:error(w) ^ 2,
     H.tail(linalg.svd(w:dense():convert("f64")).s:table(), 5), 1e-6)
   lu.assertTrue(by_moments:error(plain) < 1e-6)
@@ -108,7 +109,7 @@ end
 function TestSvd:test_fewer_tokens_than_columns_are_no_trouble()
   local w <close> = H.weight(30, 50)
   local s <close> = H.moments(50, 3)
-  local f <close> = w:factor({ rank = 3, stats = s })
+  local f <close> = w:factor({ rank = 3, stats = s, values = "f32" })
   lu.assertTrue(f:error(w, s) < 1e-3)
 end
 
@@ -126,11 +127,11 @@ end
 
 function TestSvd:test_factor_leaves_the_small_singular_values()
   local w <close> = H.two_singular_values()
-  local one <close> = w:factor({ rank = 1 })
-  local two <close> = w:factor({ rank = 2 })
+  local one <close> = w:factor({ rank = 1, values = "f32" })
+  local two <close> = w:factor({ rank = 2, values = "f32" })
   lu.assertAlmostEquals(one:error(w), math.sqrt(4 / 40), 1e-6)
   lu.assertTrue(two:error(w) < 1e-6)
-  local again <close> = w:factor({ rank = 1 })
+  local again <close> = w:factor({ rank = 1, values = "f32" })
   lu.assertEquals(again:dense():string(), one:dense():string())
 end
 
@@ -140,8 +141,8 @@ function TestSvd:test_columns_count_by_their_importance()
   local importance <close> = native.tensor.from("f32", { 3 }, { 0, 1e-8, 4 })
   local f <close> = w:factor({ rank = 1, stats = importance })
   local values = f:dense():table()
-  lu.assertAlmostEquals(values[3], 1, 1e-4)
-  lu.assertAlmostEquals(values[6], 2, 1e-4)
+  lu.assertAlmostEquals(values[3], 1, 1e-3)
+  lu.assertAlmostEquals(values[6], 2, 1e-3)
   local plain <close> = w:factor({ rank = 1 })
   lu.assertTrue(f:error(w, importance) < 1e-3)
   lu.assertTrue(plain:error(w, importance) > 0.1)
@@ -152,15 +153,15 @@ function TestSvd:test_the_rank_follows_from_the_numbers_to_keep()
   local w <close> = H.weight(64, 96)
   local half <close> = w:factor()
   local tenth <close> = w:factor({ keep = 0.1 })
-  lu.assertEquals(half:describe(), "lowrank 19") -- 19.2
-  lu.assertEquals(tenth:describe(), "lowrank 3") -- 3.84
+  lu.assertEquals(half:describe(), "lowrank 19 f16") -- 19.2
+  lu.assertEquals(tenth:describe(), "lowrank 3 f16") -- 3.84
   local least <close> = w:factor({ keep = 0 })
-  lu.assertEquals(least:describe(), "lowrank 1")
+  lu.assertEquals(least:describe(), "lowrank 1 f16")
 end
 
 function TestSvd:test_factors_are_stored_as_asked()
   local w <close> = H.weight(64, 96)
-  local whole <close> = w:factor({ rank = 8 })
+  local whole <close> = w:factor({ rank = 8, values = "f32" })
   for values, bytes in pairs({ f32 = 4 * 8 * 160, f16 = 2 * 8 * 160, bf16 = 2 * 8 * 160,
     int8 = 8 * 160 + 2 * (64 + 8 * 2), int4 = 4 * 160 + 2 * (64 + 8 * 2) }) do
     local f <close> = w:factor({ rank = 8, values = values })

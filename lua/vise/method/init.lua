@@ -29,9 +29,18 @@ local H = {}
 ---@field params vise.OptionRow[] its own; see vise.method.params
 ---@field is_own? boolean registered, not part of vise
 ---@field takes_format? boolean the option `format` names a number format, whose options are its too
+---@field inner? vise.InnerMethod an option of it names another method, whose options are its too
 ---@field run fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
 --- the weight and perhaps a note on trouble that was got over; or nil, message, code
 ---@field check? fun(m: integer, k: integer, options: table) raises
+
+---@class vise.InnerMethod
+---@field option string its name: "base"
+---@field doc string
+---@field default string
+---@field defaults? table<string, any> of the other method's options, where they are not its own
+---@field takes fun(other: vise.Method): boolean which methods it may name; those of scope weight without
+--- an option of the same name as one here
 
 --- All methods, sorted by name.
 ---@return vise.Method[]
@@ -64,9 +73,13 @@ end
 --- Does a method need or use that?
 ---@param name string
 ---@param need string as in `needs`
+---@param options? table resolved: the method that they name counts too
 ---@return boolean
-function M.wants(name, need)
+function M.wants(name, need, options)
   local method = M.find(name)
+  if method.inner and options and M.wants(options[method.inner.option], need, options) then
+    return true
+  end
   for _, list in ipairs({ method.needs, method.uses or {} }) do
     for _, candidate in ipairs(list) do
       if candidate == need then
@@ -77,12 +90,28 @@ function M.wants(name, need)
   return false
 end
 
---- What a method needs, in words.
+--- What a method needs, its own and that of the method which its options name.
 ---@param name string
+---@param options? table resolved
+---@return string[]
+function M.needs(name, options)
+  local method = M.find(name)
+  local list = { table.unpack(method.needs) }
+  if method.inner and options then
+    for _, need in ipairs(M.needs(options[method.inner.option], options)) do
+      list[#list + 1] = need
+    end
+  end
+  return list
+end
+
+--- The same in words.
+---@param name string
+---@param options? table resolved
 ---@return string
-function M.needs_text(name)
+function M.needs_text(name, options)
   local words = {}
-  for i, need in ipairs(M.find(name).needs) do
+  for i, need in ipairs(M.needs(name, options)) do
     words[i] = H.needs[need]
   end
   return table.concat(words, ", ")
@@ -101,9 +130,14 @@ function M.identity(name, options, recipe)
   end
   local version = native.core.version()
   local format = method.takes_format and H.load_formats()[options.format]
+  local inner = method.inner and M.identity(options[method.inner.option], options, recipe)
+  if method.inner and inner == nil then
+    return nil
+  end
   return {
     name, method.version, method.is_own and recipe or "", format and format.version or 0,
     method.is_exact and "" or version.openblas .. version.openblas_core .. version.cpu,
+    inner or "",
   }
 end
 
@@ -115,22 +149,66 @@ function M.register(method)
   methods[method.name] = H.apart(method)
 end
 
---- The options of a method: its own and, if it takes one, those of the format that `options` names.
+--- The options of a method: its own and, if it takes one, those of the format or method that
+--- `options` names.
 ---@param name string
----@param options? table<string, any> only `format` is looked at
+---@param options? table<string, any> only such names are looked at
 ---@return vise.OptionRow[]
 function M.params(name, options)
   local method = M.find(name)
-  if not method.takes_format then
-    return method.params
-  end
   local rows = { table.unpack(method.params) }
-  local format = H.load_formats()[options and options.format or H.format_row.default]
-  rows[#rows + 1] = H.format_row
-  for _, row in ipairs(format and format.params or {}) do
-    rows[#rows + 1] = row
+  if method.takes_format then
+    local format = H.load_formats()[options and options.format or H.format_row.default]
+    rows[#rows + 1] = H.format_row
+    for _, row in ipairs(format and format.params or {}) do
+      rows[#rows + 1] = row
+    end
+  end
+  if method.inner then
+    local named = H.inner_row(method)
+    rows[#rows + 1] = named
+    local inner = options and check.value(named, options[named.name]) or named.default
+    for _, row in ipairs(M.params(inner, options)) do
+      rows[#rows + 1] = H.with_default(row, method.inner.defaults)
+    end
   end
   return rows
+end
+
+--- The method that resolved options name, and its own ones among them.
+---@param name string
+---@param resolved table<string, any>
+---@return string inner
+---@return table<string, any> options
+function M.inner(name, resolved)
+  local inner = resolved[M.find(name).inner.option]
+  local options = {}
+  for _, row in ipairs(M.params(inner, resolved)) do
+    options[row.name] = resolved[row.name]
+  end
+  return inner, options
+end
+
+--- Run the method that resolved options name, with what it uses of `extra`.
+---@param name string
+---@param w vise.Weight
+---@param resolved table<string, any>
+---@param extra vise.MethodExtra
+---@return vise.Weight|nil weight
+---@return string? message or note
+---@return string? code
+function M.run_inner(name, w, resolved, extra)
+  local inner, options = M.inner(name, resolved)
+  local given = { name = extra.name, seed = extra.seed, importance = extra.importance }
+  if extra.moments then
+    for key, value in pairs(M.extra(inner, extra.moments)) do
+      given[key] = value
+    end
+  end
+  if not H.looks_at_importance(inner, options) then
+    given.importance = nil
+  end
+  return M.run(inner, w, options, given)
 end
 
 --- Options of a method with defaults filled in; raises for unknown names and values out of range.
@@ -139,10 +217,13 @@ end
 ---@return table<string, any> resolved one value for each parameter
 function M.resolve(name, options)
   options = options or {}
-  if M.find(name).takes_format and options.format ~= nil then
-    H.check_format(name, options.format)
+  local rows = M.params(name, options)
+  for _, row in ipairs(rows) do
+    if row == H.format_row and options.format ~= nil then
+      H.check_format(name, options.format)
+    end
   end
-  return check.options(name, M.params(name, options), options)
+  return check.options(name, rows, options)
 end
 
 --- Everything that can be checked without the values of a weight [m, k]; raises what is wrong.
@@ -153,9 +234,13 @@ end
 ---@param extra? table what M.run will be given
 function M.check(name, m, k, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
-  H.check_needs(method, extra)
+  H.check_needs(name, resolved, extra)
   if method.check then
     method.check(m, k, resolved)
+  end
+  if method.inner then
+    local inner, inner_options = M.inner(name, resolved)
+    M.check(inner, m, k, inner_options, extra)
   end
 end
 
@@ -171,7 +256,7 @@ end
 ---@return string? code "cancelled"
 function M.run(name, w, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
-  H.check_needs(method, extra)
+  H.check_needs(name, resolved, extra)
   local result, message, code = method.run(w, resolved, extra or {})
   if result == nil and message ~= nil then
     return nil, message, code
@@ -257,6 +342,58 @@ function H.check_format(who, name)
   end
 end
 
+--- The row of the option by which a method names another.
+function H.inner_row(method)
+  local choices = {}
+  for _, other in ipairs(M.list()) do
+    if other.scope == "weight" and method.inner.takes(other) and not H.share_names(method, other) then
+      choices[#choices + 1] = other.name
+    end
+  end
+  return { name = method.inner.option, kind = "choice", default = method.inner.default,
+    choices = choices, doc = method.inner.doc .. "; its own options follow" }
+end
+
+--- Have two methods an option of the same name?
+function H.share_names(a, b)
+  local names = {}
+  for _, row in ipairs(a.params) do
+    names[row.name] = true
+  end
+  names[a.inner.option] = true
+  for _, row in ipairs(b.params) do
+    if names[row.name] then
+      return true
+    end
+  end
+  return b.inner ~= nil and names[b.inner.option] == true
+end
+
+function H.with_default(row, defaults)
+  if defaults == nil or defaults[row.name] == nil then
+    return row
+  end
+  local copy = {}
+  for key, value in pairs(row) do
+    copy[key] = value
+  end
+  copy.default = defaults[row.name]
+  return copy
+end
+
+--- Would a method with these options look at the importance of columns?
+function H.looks_at_importance(name, resolved)
+  local method = M.find(name)
+  if not method.takes_format then
+    return true
+  end
+  local values = {}
+  for _, row in ipairs(H.load_formats()[resolved.format].params) do
+    values[#values + 1] = H.number(row, resolved[row.name])
+  end
+  return native.format.uses_importance(resolved.format, values)
+end
+
 --- Names of the Lua files beside this one.
 function H.files()
   local names = {}
@@ -328,10 +465,10 @@ function H.apart(method)
 end
 
 --- `extra` has what the method needs; cross moments are part of the moments.
-function H.check_needs(method, extra)
-  for _, need in ipairs(method.needs) do
+function H.check_needs(name, resolved, extra)
+  for _, need in ipairs(M.needs(name, resolved)) do
     if extra == nil or extra[need == "cross" and "moments" or need] == nil then
-      check.fail("%s: needs %s, which %s not given (stats = ...)", method.name, H.needs[need],
+      check.fail("%s: needs %s, which %s not given (stats = ...)", name, H.needs[need],
         need == "data" and "is" or "are")
     end
   end
@@ -350,27 +487,28 @@ function H.check_result(name, w, result)
   end
 end
 
---- Options as C wants them: one number a parameter but `format`, choices by their index from 0.
+--- Options as C wants them: one number a parameter but `format`.
 function H.values(method, resolved)
   local values = {}
   for _, row in ipairs(M.params(method.name, resolved)) do
-    local value = resolved[row.name]
-    if row == H.format_row then
-      goto continue
-    elseif row.kind == "choice" then
-      for index, choice in ipairs(row.choices) do
-        if choice == value then
-          value = index - 1
-          break
-        end
-      end
-    elseif row.kind == "bool" then
-      value = value and 1 or 0
+    if row ~= H.format_row then
+      values[#values + 1] = H.number(row, resolved[row.name])
     end
-    values[#values + 1] = value
-    ::continue::
   end
   return values
+end
+
+--- The value of an option as a number, that of a choice its index from 0.
+function H.number(row, value)
+  if row.kind == "bool" then
+    return value and 1 or 0
+  end
+  for index, choice in ipairs(row.choices or {}) do
+    if choice == value then
+      return index - 1
+    end
+  end
+  return value
 end
 
 return M

@@ -220,10 +220,10 @@ end
 --- Does the method take the place's shape, and has it what it needs there?
 function H.check_place(place, step)
   local method = require("vise.method")
-  if step.stats and not place.has_site and #method.find(step.method).needs > 0 then
+  if step.stats and not place.has_site and #method.needs(step.method, step.options) > 0 then
     check.fail("%s: needs %s, and an embedding looks rows up instead of reading inputs "
       .. "(match 'attn.*' and 'mlp.*', or say otherwise = { method = ... })", step.method,
-      method.needs_text(step.method))
+      method.needs_text(step.method, step.options))
   end
   local extra = step.stats and { moments = true, data = true } or nil
   method.check(step.method, place.shape[1], place.shape[2], step.options, extra)

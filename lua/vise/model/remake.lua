@@ -302,7 +302,8 @@ function Remake:_wants_cross()
     self._has_cross = false
     local method = require("vise.method")
     for _, step in next, self._steps do
-      self._has_cross = self._has_cross or step.stats and method.wants(step.method, "cross") or false
+      self._has_cross = self._has_cross or step.stats
+        and method.wants(step.method, "cross", step.options) or false
     end
   end
   return self._has_cross

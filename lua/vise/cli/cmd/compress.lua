@@ -49,7 +49,9 @@ function H.more_options(argv)
   local name = args.peek(argv, "method")
   for _, descriptor in ipairs(method.list()) do
     if descriptor.name == name then
-      return method.params(name, { format = args.peek(argv, "format") })
+      return method.params(name, setmetatable({}, { __index = function(_, option)
+        return args.peek(argv, option)
+      end }))
     end
   end
   return {}

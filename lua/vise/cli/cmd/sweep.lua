@@ -16,7 +16,7 @@ local term = require("vise.cli.term")
 
 local H = {}
 
-H.engines = { "local" }
+H.engines = { "local", "slurm" }
 
 function H.run(args)
   local given = args.options

@@ -10,6 +10,7 @@ local H = {}
 ---@field artifact table one `.vise` file: a sealed, compressed model
 ---@field calibration table over which tokens statistics are taken
 ---@field check table checks of names and options
+---@field corpus table texts and images that vise makes itself
 ---@field grad table gradients: a tape over the operations
 ---@field linalg table factors of matrices
 ---@field method table the registry of compression methods
@@ -26,8 +27,8 @@ local H = {}
 ---@field version string
 
 H.modules = {
-  "artifact", "calibration", "check", "grad", "linalg", "method", "metric", "model", "native", "param",
-  "run", "stats", "tensor", "text", "train", "weight",
+  "artifact", "calibration", "check", "corpus", "grad", "linalg", "method", "metric", "model",
+  "native", "param", "run", "stats", "tensor", "text", "train", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

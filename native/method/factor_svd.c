@@ -48,7 +48,9 @@ static int64_t rank_of(int64_t m, int64_t k, const double *values) {
   return rank < 1.0 ? 1 : (int64_t)rank;
 }
 
-static vise_status svd_check(int64_t m, int64_t k, const double *values, vise_err *err) {
+static vise_status svd_check(
+    const vise_format_spec *format, int64_t m, int64_t k, const double *values, vise_err *err) {
+  (void)format;
   if (m == 0 || k == 0) {
     return vise_fail(err, VISE_ESHAPE, "svd: w is [%lld, %lld], expected some numbers",
                      (long long)m, (long long)k);

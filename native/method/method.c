@@ -69,12 +69,13 @@ vise_status vise_method_check(const vise_method *method,
   vise_param params[VISE_PARAM_MAX + 1];
   vise_method_params(params, method, format);
   VISE_TRY(vise_param_check(params, values, method->name, err));
-  if (method->check != NULL) {
-    VISE_TRY(method->check(m, k, values, err));
-  }
+  vise_format_spec s;
   if (format != NULL) {
-    const vise_format_spec s = format_spec(method, format, m, k, values);
+    s = format_spec(method, format, m, k, values);
     VISE_TRY(vise_format_check(&s, err));
+  }
+  if (method->check != NULL) {
+    VISE_TRY(method->check(format != NULL ? &s : NULL, m, k, values, err));
   }
   return VISE_OK;
 }

@@ -54,8 +54,10 @@ typedef struct vise_method {
                            test wants 0.9 to 1 times it; 0 with takes_format: that of the format */
   const vise_param *params; /* its own options; ends with a NULL name */
 
-  /* What vise_param_check and the format's check do not know. NULL: nothing. */
-  vise_status (*check)(int64_t m, int64_t k, const double *values, vise_err *err);
+  /* What vise_param_check and the format's check do not know. `format` is NULL unless the method
+     takes one. NULL: nothing. */
+  vise_status (*check)(
+      const vise_format_spec *format, int64_t m, int64_t k, const double *values, vise_err *err);
 
   /* *out: a new weight [m, k]. Errors: those of the file's comment; ENUMERIC for NaN or infinity.
    */

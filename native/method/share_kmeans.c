@@ -52,7 +52,9 @@ typedef struct kmeans {
 
 static const vise_dtype dtypes[] = {VISE_DTYPE_F32, VISE_DTYPE_F16, VISE_DTYPE_BF16};
 
-static vise_status kmeans_check(int64_t m, int64_t k, const double *values, vise_err *err) {
+static vise_status kmeans_check(
+    const vise_format_spec *format, int64_t m, int64_t k, const double *values, vise_err *err) {
+  (void)format;
   (void)values;
   int64_t n;
   if (k > UINT32_MAX - 1 || !vise_mul_i64(&n, m, k)) {

@@ -46,12 +46,14 @@ typedef struct vise_method_input {
 typedef struct vise_method {
   const char *name, *family, *summary, *source; /* family: "quant", "prune", "factor", "share" */
   int version;                                  /* raised when the result changes */
-  unsigned needs, uses; /* of vise_needs: what must be there, and what else is looked at */
-  bool is_exact;        /* the same parts at every level and thread count */
-  bool takes_format;    /* writes any number format, whose options follow its own */
-  double
-      max_rel_error; /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the contract
-                           test wants 0.9 to 1 times it; 0 with takes_format: that of the format */
+  unsigned needs, uses;     /* of vise_needs: what must be there, and what else is looked at */
+  bool is_exact;            /* the same parts at every level and thread count */
+  bool takes_format;        /* writes any number format, whose options follow its own */
+  double max_rel_error;     /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the
+                           contract test wants 0.9 to 1 times it; 0 with takes_format: that of the
+                           format. Of methods that need moments: of the outputs; with takes_format,
+                           as a part of what plain rounding does to them, measured with `int`;
+                           with other formats at most 2.5 times it */
   const vise_param *params; /* its own options; ends with a NULL name */
 
   /* What vise_param_check and the format's check do not know. `format` is NULL unless the method

@@ -42,6 +42,7 @@ const vise_method vise_method_gptq = {
     .needs = VISE_NEEDS_MOMENTS,
     .is_exact = true,
     .takes_format = true,
+    .max_rel_error = 0.125,
     .params = gptq_params,
     .check = gptq_check,
     .run = gptq_run,

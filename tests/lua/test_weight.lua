@@ -147,7 +147,7 @@ end
 function TestWeight:test_quantize_refuses_what_it_does_not_know()
   local w <close> = H.weight(2, 4)
   lu.assertErrorMsgContains("did you mean 'bits'", w.quantize, w, { bitz = 4 })
-  lu.assertErrorMsgContains("unknown method 'gptq'", w.quantize, w, { method = "gptq" })
+  lu.assertErrorMsgContains("unknown method 'gtpq'", w.quantize, w, { method = "gtpq" })
 end
 
 function TestWeight:test_nan_is_refused_with_its_place()

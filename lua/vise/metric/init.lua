@@ -48,6 +48,9 @@ local H = {}
 ---@field nll_delta? number nll less that of the reference, paired per token
 ---@field nll_delta_se? number
 
+--- Raised when a number of a model and a text changes.
+M.VERSION = 1
+
 --- The protocol of a name, or an error that says what was meant: see vise.metric.protocol.
 M.protocol = protocol.parse
 

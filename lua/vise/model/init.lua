@@ -281,6 +281,21 @@ function Model:_key_of(name)
   return self._key and self._key(self._owners[name] or name)
 end
 
+--- What all of its content is known by; nil as `_key_of`.
+function Model:_identity()
+  local keys = { self.arch, native.json.encode(self.config) }
+  for _, list in ipairs({ self._net.places, self._net.tensors }) do
+    for _, part in ipairs(list) do
+      local key = self:_key_of(part.name)
+      if key == nil then
+        return nil
+      end
+      keys[#keys + 1] = key
+    end
+  end
+  return native.core.sha256(table.concat(keys, "\n"))
+end
+
 --- Say what the model is: the digest of its files.
 function Model:_identify(digest)
   self._key = function(name)

@@ -11,6 +11,7 @@ local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
 local recipe = require("vise.recipe")
+local record = require("vise.run.record")
 local save = require("vise.model.save")
 
 local M = {}
@@ -136,23 +137,44 @@ function H:measure(m, opts)
   end
   local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
-  local stage = "measure " .. name
-  self:_make_weights(m, "compress " .. name)
-  self:note(("%s by %s"):format(stage, given.protocol))
-  local row = assert(metric.evaluate(m, {
-    text = self:_text(opts.text, "measure"),
-    protocol = given.protocol,
-    against = against,
-    share = self._request.share,
-    cache = self._cache,
-    on_progress = self:_progress(stage, "tokens"),
-  }))
+  local text = self:_find(opts.text, "text", "measure: text")
+  local key = H.measure_key(m, against, text.sha256, given.protocol, self._request.share)
+  local row = key and self._kept:table(key)
+  self:note(("measure %s by %s%s"):format(name, given.protocol, row and ", from the cache" or ""))
+  if row then
+    record.with_nan(row)
+  else
+    row = self:_evaluate(m, against, opts.text, given.protocol, name)
+    if key then
+      self._kept:put_table(key, row)
+    end
+  end
   row.name = name
   self._rows[#self._rows + 1] = row
   self._models[#self._rows] = m
   self:_write_rows()
   self._emit({ event = "row", row = row })
   return recipe.freeze(row, "key of the row", claims.is_number)
+end
+
+function H:_evaluate(m, against, text, protocol, name)
+  self:_make_weights(m, "compress " .. name)
+  return assert(metric.evaluate(m, {
+    text = self:_text(text, "measure"),
+    protocol = protocol,
+    against = against,
+    share = self._request.share,
+    cache = self._cache,
+    on_progress = self:_progress("measure " .. name, "tokens"),
+  }))
+end
+
+--- What decides the numbers of a row, or nil if a model's content has no name.
+function H.measure_key(m, against, text, protocol, share)
+  local model_key, against_key = m:_identity(), against and against:_identity() or ""
+  return model_key and against_key
+    and cache.key({ "measure", metric.VERSION, model_key, against_key, text, protocol,
+      share or 1 }) or nil
 end
 
 --- Write the model as the run's artifact; once in a run.

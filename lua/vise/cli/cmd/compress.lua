@@ -18,7 +18,25 @@ return vise.recipe {
   run = function(p, job)
     local original = job:open(p.model)
     local compressed = job:compress(original, {
-      { match = "*", %s },
+      { match = "%s", %s },
+    })
+    job:save(compressed)
+  end,
+}
+]]
+
+--- The same with statistics over a text.
+H.calibrated = [[
+local vise = require "vise"
+
+return vise.recipe {
+  about = %s,
+  params = { model = vise.param.model(), text = vise.param.text() },
+  run = function(p, job)
+    local original = job:open(p.model)
+    local stats = job:calibrate(original, { text = p.text%s })
+    local compressed = job:compress(original, {
+      { match = "%s", stats = stats, %s },
     })
     job:save(compressed)
   end,
@@ -34,13 +52,21 @@ function H.run(parsed)
       words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
     end
   end
-  local about = ("%s on every weight"):format(given.method)
+  local about = ("%q"):format(("%s on %s"):format(given.method, given.match))
+  local text, inputs = nil, { { "model", parsed[1] } }
+  if given.text then
+    local tokens = given.tokens and (", tokens = %d"):format(given.tokens) or ""
+    text = H.calibrated:format(about, tokens, given.match, table.concat(words, ", "))
+    inputs[2] = { "text", given.text }
+  else
+    text = H.recipe:format(about, given.match, table.concat(words, ", "))
+  end
   job.run({
     name = "compress-" .. given.method,
     path = "vise compress",
     is_made_here = true, -- so its lines mean nothing to the user
-    text = H.recipe:format(("%q"):format(about), table.concat(words, ", ")),
-    given = { { "model", parsed[1] } },
+    text = text,
+    given = inputs,
   }, given)
 end
 
@@ -55,6 +81,13 @@ function H.more_options(argv)
     end
   end
   return {}
+end
+
+--- It is written into a recipe between quotes.
+function H.check_pattern(pattern)
+  if not pattern:match("^[%w_.*?]+$") then
+    check.fail("match is '%s', expected a pattern such as mlp.*", pattern)
+  end
 end
 
 function H.names()
@@ -73,13 +106,22 @@ end
 local flags = {
   { name = "method", kind = "choice", choices = H.names(), value = "NAME", required = true,
     doc = "the method; `vise explain NAME` tells what it does" },
+  { name = "match", kind = "string", default = "*", value = "PATTERN", check = H.check_pattern,
+    doc = "which weights, as in recipes: attn.*, mlp.*, layers.0.*" },
+  { name = "text", kind = "string", value = "FILE",
+    doc = "the calibration text, for methods that take statistics" },
+  { name = "tokens", kind = "int", min = 1, value = "N",
+    doc = "calibration tokens; up to 32768 if absent" },
 }
-table.move(job.options, 1, #job.options, 2, flags)
+table.move(job.options, 1, #job.options, #flags + 1, flags)
 
 ---@type vise.Command
 return {
-  summary = "compress all weights of a model with one method",
-  usage = { "vise compress MODEL --method NAME [--OPTION VALUE ...] [--out DIR] [--seed N] [--json]" },
+  summary = "compress the weights of a model with one method",
+  usage = {
+    "vise compress MODEL --method NAME [--match PATTERN] [--text FILE] [--OPTION VALUE ...] "
+      .. "[--out DIR] [--seed N] [--json]",
+  },
   positional = { options.model },
   options = flags,
   more_options = H.more_options,
@@ -88,6 +130,7 @@ With --method, --help shows the options of that method too, and with --format th
 The run records the recipe it stands for, so it can be repeated and extended.
 
   vise compress MODEL --method rtn --bits 4 --group 64 --out small
-  vise compress MODEL --method rtn --format int --help]],
+  vise compress MODEL --method rtn --format int --help
+  vise compress MODEL --method gptq --match '*.*' --text train.txt --bits 3]],
   run = H.run,
 }

@@ -143,7 +143,7 @@ H.fields = { about = true, params = true, claims = true, run = true }
 H.made = setmetatable({}, { __mode = "k" })
 
 --- What `require "vise"` shows to a recipe: no module that opens files by path.
-H.visible = { "method", "param", "recipe", "version" }
+H.visible = { "linalg", "method", "param", "recipe", "tensor", "version", "weight" }
 
 function H.check_claims(claims)
   if type(claims) ~= "table" then

@@ -27,6 +27,15 @@ function M.list() end
 ---@return true
 function M.check(name, format, m, k, values) end
 
+--- Would `run` look at an importance with these values? It refuses one otherwise.
+---@param name string
+---@param format string|nil
+---@param m integer
+---@param k integer
+---@param values number[]
+---@return boolean
+function M.uses_importance(name, format, m, k, values) end
+
 ---@param name string
 ---@param format string|nil
 ---@param w vise.Weight

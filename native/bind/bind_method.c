@@ -199,6 +199,17 @@ static int method_check(lua_State *L) {
   return 1;
 }
 
+/* native.method.uses_importance(name, format|nil, m, k, values) -> boolean: would run look at it? */
+static int method_uses_importance(lua_State *L) {
+  double values[VISE_PARAM_MAX];
+  const vise_method *method = check_method(L, 1);
+  const vise_format *format = check_format(L, 2, method);
+  const lua_Integer m = luaL_checkinteger(L, 3), k = luaL_checkinteger(L, 4);
+  check_values(L, 5, method, format, values);
+  lua_pushboolean(L, vise_method_uses_importance(method, format, m, k, values));
+  return 1;
+}
+
 /* native.method.run(name, format|nil, weight, values[, {importance = [k] f32, moments, name, seed}])
    -> weight, note: "" or one line on trouble that was got over */
 static int method_run(lua_State *L) {
@@ -253,7 +264,12 @@ static const luaL_Reg format_functions[] = {
     {"list", format_list}, {"uses_importance", format_uses_importance}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"list", method_list}, {"check", method_check}, {"run", method_run}, {NULL, NULL}};
+    {"list", method_list},
+    {"check", method_check},
+    {"uses_importance", method_uses_importance},
+    {"run", method_run},
+    {NULL, NULL},
+};
 
 int luaopen_vise_native_format(lua_State *L) {
   luaL_newlib(L, format_functions);

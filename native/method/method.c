@@ -80,6 +80,18 @@ vise_status vise_method_check(const vise_method *method,
   return VISE_OK;
 }
 
+bool vise_method_uses_importance(const vise_method *method,
+                                 const vise_format *format,
+                                 int64_t m,
+                                 int64_t k,
+                                 const double *values) {
+  if (format == NULL || format->uses_importance == NULL) {
+    return false;
+  }
+  const vise_format_spec s = format_spec(method, format, m, k, values);
+  return format->uses_importance(&s);
+}
+
 static vise_status
 check_moments(const vise_method *method, const vise_method_input *in, vise_err *err) {
   const unsigned bits = VISE_NEEDS_MOMENTS | VISE_NEEDS_CROSS;

@@ -83,6 +83,13 @@ vise_status vise_method_check(const vise_method *method,
                               const double *values,
                               vise_err *err) VISE_MUST_USE;
 
+/* Would `run` look at an importance with these values, instead of refusing it? */
+bool vise_method_uses_importance(const vise_method *method,
+                                 const vise_format *format,
+                                 int64_t m,
+                                 int64_t k,
+                                 const double *values);
+
 /* Check, then run: *out is a new weight [m, k]. Of `in`, `values` has one per row of
    vise_method_params; `format` and `note` are filled here.
    Errors: VISE_EARG (moments that are needed and absent), VISE_ESHAPE (moments of other columns),

@@ -66,7 +66,7 @@ function TestRecipe:test_what_is_wrong_is_said_with_its_line()
         .. "< <= > >=" },
     { head .. "return vise.recpie {}",
       "r.lua:2: vise: unknown field 'recpie' (did you mean 'recipe'? "
-        .. "known: method, param, recipe, version)" },
+        .. "known: linalg, method, param, recipe, tensor, version, weight)" },
     { head .. "local p = vise.param.enmu { 1 }",
       "r.lua:2: attempt to call a nil value (field 'enmu')" },
   }

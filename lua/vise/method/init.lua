@@ -278,6 +278,25 @@ function M.extra(name, moments)
   return { importance = moments:importance() }
 end
 
+--- The same for a weight [m, k] with options, without an importance that the method would refuse.
+---@param name string
+---@param moments vise.Moments
+---@param m integer
+---@param k integer
+---@param options table
+---@return vise.MethodExtra
+function M.extra_for(name, moments, m, k, options)
+  local extra = M.extra(name, moments)
+  if extra.importance then
+    local method, resolved = M.find(name), M.resolve(name, options)
+    if not method.takes_format or not native.method.uses_importance(name, resolved.format, m, k,
+        H.values(method, resolved)) then
+      extra.importance = nil
+    end
+  end
+  return extra
+end
+
 --- The model that a method of scope model makes of another.
 ---@param name string
 ---@param model vise.Model

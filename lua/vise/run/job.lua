@@ -7,6 +7,7 @@ local calibration = require("vise.calibration")
 local check = require("vise.check")
 local claims = require("vise.run.claims")
 local errors = require("vise.run.errors")
+local fit = require("vise.fit")
 local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
@@ -123,6 +124,59 @@ function H:compress(m, rules)
     self:log("%s: %s; compressed as `otherwise` says", fallback.place, fallback.reason)
   end
   return self:_model_handle(compressed)
+end
+
+--- The best choice of candidates for each place within a size: a new model whose file is no larger.
+---@param m vise.Model
+---@param opts {candidates: table[], stats: table, bytes?: integer, bits_per_weight?: number, tokens?: integer}
+function H:fit(m, opts)
+  local original = self:_model(m, "fit")
+  local given = check.options("fit", H.fit_rows, H.plain("fit", opts, H.fit_names))
+  if (given.bytes == nil) == (given.bits_per_weight == nil) then
+    check.fail("fit: expected a budget, as bytes or as bits_per_weight")
+  end
+  local budget = given.bytes or given.bits_per_weight * original:parameters() // 8
+  self._fits = self._fits or {}
+  local fitted = self._fits[opts.candidates]
+  if fitted == nil or fitted.model ~= original then
+    local progress
+    self._n_fits = (self._n_fits or 0) + 1
+    fitted = { model = original, fit = fit.new(original, {
+      candidates = H.copies(opts.candidates),
+      stats = self._plans[opts.stats],
+      tokens = given.tokens,
+      folder = ("%s/fit-%d"):format(self._cache, self._n_fits),
+      on_progress = function(stage, done, total)
+        progress = done > 1 and progress or self:_progress("fit: " .. stage, "weights")
+        progress(done, total)
+      end,
+    }, { seed = self._request.seed }) }
+    self._fits[opts.candidates] = fitted
+  end
+  return self:_fitted(m, fitted.fit, budget // 1 | 0)
+end
+
+--- Compress by a fit, with less room as long as the file is larger than it was expected.
+function H:_fitted(m, fitted, budget)
+  local room = budget
+  for _ = 1, H.fit_rounds do
+    local rules, rows, expected = fitted:choose(room)
+    local handle = self:compress(m, rules)
+    local path = self._cache .. "/fitted.vise"
+    local bytes = assert(save.run(self:_model(handle, "fit"), path, { sync = false })).bytes
+    assert(native.file.remove_tree(path))
+    self:note(("fit: %d bytes of %d, expected %d and a divergence of %.5f"):format(bytes, budget,
+      expected.bytes, expected.loss))
+    for _, row in ipairs(rows) do
+      self:note(("fit: %s: candidate %d, %d bytes, error %.5f, loss %.6f"):format(row.place,
+        row.candidate, row.bytes, row.error, row.loss))
+    end
+    if bytes <= budget then
+      return handle
+    end
+    room = room - (bytes - budget) - (budget >> 12)
+  end
+  check.fail("fit: no choice found whose file has at most %d bytes", budget)
 end
 
 --- Measure a model on a text; the row is recorded and returned.
@@ -247,14 +301,23 @@ function H:__close()
   self._log:close()
 end
 
-H.verbs = { "open", "calibrate", "compress", "measure", "save", "log" }
+H.verbs = { "open", "calibrate", "compress", "fit", "measure", "save", "log" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
   { name = "protocol", kind = "string", doc = "how to measure" },
   { name = "name", kind = "string", doc = "of the row" },
 }
 
+H.fit_rows = {
+  { name = "bytes", kind = "int", min = 1, doc = "of the file" },
+  { name = "bits_per_weight", kind = "real", min = 0, doc = "8 x bytes of the file / parameters" },
+  { name = "tokens", kind = "int", min = 1, doc = "on which losses are measured" },
+}
+H.fit_rounds = 4
+
+H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "name", "protocol", "text" }
+H.handles = { against = true, candidates = true, stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not known.
@@ -266,23 +329,34 @@ function H.plain(who, opts, names)
   for key, value in pairs(opts) do
     if check.nearest(tostring(key), names) ~= key then
       check.fail("%s: %s", who, check.unknown("option", tostring(key), names))
-    elseif key ~= "against" and key ~= "text" then
+    elseif not H.handles[key] then
       plain[key] = value
     end
   end
   return plain
 end
 
+--- A recipe's list of tables as plain ones.
+function H.copies(list)
+  local copies = {}
+  for i, item in ipairs(list) do
+    copies[i] = item
+    if type(item) == "table" then
+      copies[i] = {}
+      for key, value in pairs(item) do
+        copies[i][key] = value
+      end
+    end
+  end
+  return copies
+end
+
 --- The rules with calibrations in the place of their handles.
 function H:_rules(rules)
-  local list = {}
-  for i, rule in ipairs(rules) do
-    list[i] = rule
-    if type(rule) == "table" then
-      list[i] = {}
-      for key, value in pairs(rule) do
-        list[i][key] = key == "stats" and self._plans[value] or value
-      end
+  local list = H.copies(rules)
+  for _, rule in ipairs(list) do
+    if type(rule) == "table" and rule.stats then
+      rule.stats = self._plans[rule.stats] or rule.stats
     end
   end
   return list[1] and list or rules

@@ -51,6 +51,14 @@ function core.peak_rss() end
 ---@return { live_blocks: integer, live_bytes: integer, peak_bytes: integer }
 function core.memory() end
 
+--- Let `peak_bytes` count from what is live now.
+function core.peak_reset() end
+
+--- Keep freed memory for the next tensors rather than give it back to the system: for work that
+--- allocates the same again and again.
+---@param is_kept boolean from now on, or no longer
+function core.keep_freed(is_kept) end
+
 --- Stop long work: native calls return nil, "interrupted", "cancelled" until cancel_clear.
 function core.cancel() end
 

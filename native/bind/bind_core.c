@@ -116,6 +116,20 @@ static int core_memory(lua_State *L) {
   return 1;
 }
 
+/* core.peak_reset(): peak_bytes counts from what is live now */
+static int core_peak_reset(lua_State *L) {
+  (void)L;
+  vise_mem_peak_reset();
+  return 0;
+}
+
+/* core.keep_freed(is_kept): freed memory stays with the program, or no longer */
+static int core_keep_freed(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  vise_mem_keep_freed(lua_toboolean(L, 1));
+  return 0;
+}
+
 /* core.cancel(): long work stops with "interrupted" until cancel_clear */
 static int core_cancel(lua_State *L) {
   (void)L;
@@ -218,6 +232,8 @@ static const luaL_Reg functions[] = {
     {"sleep", core_sleep},
     {"peak_rss", core_peak_rss},
     {"memory", core_memory},
+    {"peak_reset", core_peak_reset},
+    {"keep_freed", core_keep_freed},
     {"cancel", core_cancel},
     {"cancelled", core_cancelled},
     {"cancel_clear", core_cancel_clear},

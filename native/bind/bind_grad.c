@@ -139,10 +139,11 @@ static int grad_matmul_x(lua_State *L) {
   const int64_t shape[2] = {t, k};
   luaL_argcheck(L, vise_tensor_dim(d_y, 1) == m, 2, "as many rows as d_y has columns expected");
   vise_rows_dense dense;
-  const vise_rows rows = vise_rows_turned_f32(&dense, bind_f32(w), k, m, k);
+  const vise_rows rows = vise_rows_f32(&dense, bind_f32(d_y), t, m, m);
   vise_err err;
   vise_tensor *out = bind_push_f32(L, 2, shape);
-  return bind_finish(L, vise_gemm_f32(bind_f32(out), k, bind_f32(d_y), m, t, &rows, &err), 1, &err);
+  return bind_finish(L, vise_gemm_plain_f32(bind_f32(out), k, &rows, bind_f32(w), k, k, &err), 1,
+                     &err);
 }
 
 /* grad.matmul_w(d_y [t, m], x [t, k]) -> d_w [m, k] = d_y' x */
@@ -152,10 +153,10 @@ static int grad_matmul_w(lua_State *L) {
   const int64_t shape[2] = {m, k};
   luaL_argcheck(L, vise_tensor_dim(d_y, 0) == t, 2, "as many rows as d_y expected");
   vise_rows_dense dense;
-  const vise_rows rows = vise_rows_turned_f32(&dense, bind_f32(x), k, t, k);
+  const vise_rows rows = vise_rows_turned_f32(&dense, bind_f32(d_y), m, t, m);
   vise_err err;
   vise_tensor *out = bind_push_f32(L, 2, shape);
-  return bind_finish(L, vise_gemm_turned_f32(bind_f32(out), k, bind_f32(d_y), m, m, &rows, &err), 1,
+  return bind_finish(L, vise_gemm_plain_f32(bind_f32(out), k, &rows, bind_f32(x), k, k, &err), 1,
                      &err);
 }
 

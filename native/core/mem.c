@@ -6,6 +6,7 @@
  */
 #include "core/mem.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,18 @@ static void limit_kept_memory(void) {
 #endif
 }
 
+static once_flag limit_once = ONCE_FLAG_INIT;
+
+void vise_mem_keep_freed(bool is_kept) {
+  call_once(&limit_once, limit_kept_memory);
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, is_kept ? 32 << 20 : 16 << 20); /* 32 MiB is glibc's own limit */
+  mallopt(M_TRIM_THRESHOLD, is_kept ? INT_MAX : 48 << 20);
+#else
+  (void)is_kept;
+#endif
+}
+
 void vise_mem_fail_after(long n) {
   fail_after = n;
 }
@@ -48,6 +61,10 @@ size_t vise_mem_peak_bytes(void) {
   return peak_bytes;
 }
 
+void vise_mem_peak_reset(void) {
+  peak_bytes = live_bytes;
+}
+
 typedef struct header {
   size_t bytes; /* the caller's */
   void *start;  /* of the block, as malloc gave it */
@@ -58,8 +75,7 @@ static header *header_of(void *p) {
 }
 
 vise_status vise_mem_alloc(void **out, size_t bytes, vise_err *err) {
-  static once_flag once = ONCE_FLAG_INIT;
-  call_once(&once, limit_kept_memory);
+  call_once(&limit_once, limit_kept_memory);
   *out = NULL;
   if (fail_after >= 0 && fail_after-- == 0) {
     return vise_fail(err, VISE_ENOMEM, "out of memory allocating %zu bytes (injected)", bytes);

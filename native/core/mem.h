@@ -9,6 +9,7 @@
 
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,9 +34,14 @@ void vise_mem_free(void *p); /* accepts NULL */
    address translations. Changes nothing else, and may do nothing. */
 void vise_mem_want_large_pages(void *p);
 
+/* Keep freed memory for the next blocks rather than give it back to the system, from now on or no
+   longer: for work that allocates the same again and again. May do nothing. */
+void vise_mem_keep_freed(bool is_kept);
+
 size_t vise_mem_live_blocks(void);
 size_t vise_mem_live_bytes(void);
 size_t vise_mem_peak_bytes(void);
+void vise_mem_peak_reset(void);   /* to what is live */
 void vise_mem_fail_after(long n); /* tests: let n allocations succeed, fail the next; -1 = never */
 
 #endif

@@ -47,7 +47,7 @@ typedef struct product {
   const char *w, *x;
   char *y;
   int64_t ldw, ldx, ldy, t, m, k;
-  bool is_turned;                     /* X lies as [k, t] */
+  bool is_plain;                      /* X lies as [k, t] and Y as [m, t] */
   int64_t slab, n_slab, block_tokens; /* the slab's first token and how many it has */
   int64_t n_panels, n_pieces, n_row_blocks, max_rows;
   char *packed;  /* X of the slab */
@@ -97,7 +97,7 @@ static void pack_pieces(void *arg, int64_t begin, int64_t end, int worker) {
     if (n_tokens < nr) {
       memset(out, 0, offset(p, n_cols * nr));
     }
-    if (p->is_turned) {
+    if (p->is_plain) {
       const char *x = p->x + offset(p, col * p->ldx + p->slab + panel * nr);
       for (int64_t l = 0; l < n_cols; l++) {
         memcpy(out + offset(p, l * nr), x + offset(p, l * p->ldx), offset(p, n_tokens));
@@ -147,6 +147,15 @@ static void multiply_columns(const product *p,
   }
 }
 
+/* The sums of a panel, [rows][nr], into rows of Y. */
+static void
+copy_rows(const product *p, const char *sums, row_block b, int64_t token, int64_t n_tokens) {
+  char *y = p->y + offset(p, b.row * p->ldy + p->slab + token);
+  for (int64_t i = 0; i < b.n_rows; i++) {
+    memcpy(y + offset(p, i * p->ldy), sums + offset(p, i * p->tile->nr), offset(p, n_tokens));
+  }
+}
+
 static void multiply_block(const product *p, row_block b, int64_t token, int worker) {
   const int64_t mr = p->tile->mr, nr = p->tile->nr;
   const int64_t n_tokens = min_i64(p->block_tokens, p->n_slab - token);
@@ -162,6 +171,11 @@ static void multiply_block(const product *p, row_block b, int64_t token, int wor
     multiply_columns(p, sums, w, b, token / nr, n_panels, col);
   }
   for (int64_t q = 0; q < n_panels; q++) {
+    if (p->is_plain) {
+      copy_rows(p, sums + offset(p, q * n_padded * nr), b, token + q * nr,
+                min_i64(nr, n_tokens - q * nr));
+      continue;
+    }
     p->tile->transpose(p->y + offset(p, (p->slab + token + q * nr) * p->ldy + b.row), p->ldy,
                        sums + offset(p, q * n_padded * nr), nr, b.n_rows,
                        min_i64(nr, n_tokens - q * nr));
@@ -285,23 +299,23 @@ vise_status vise_gemm_f32(float *y,
   return multiply(&p, err);
 }
 
-vise_status vise_gemm_turned_f32(float *y,
-                                 int64_t ldy,
-                                 const float *x,
-                                 int64_t ldx,
-                                 int64_t t,
-                                 const vise_rows *w,
-                                 vise_err *err) {
+vise_status vise_gemm_plain_f32(float *y,
+                                int64_t ldy,
+                                const vise_rows *w,
+                                const float *x,
+                                int64_t ldx,
+                                int64_t n,
+                                vise_err *err) {
   product p = {.tile = &vise_gemm_kernels_used()->f32,
                .rows = w,
                .x = (const char *)x,
                .y = (char *)y,
                .ldx = ldx,
                .ldy = ldy,
-               .t = t,
+               .t = n,
                .m = w->m,
                .k = w->k,
-               .is_turned = true};
+               .is_plain = true};
   return multiply(&p, err);
 }
 

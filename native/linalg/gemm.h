@@ -64,14 +64,15 @@ vise_status vise_gemm_f32(float *y,
                           const vise_rows *w,
                           vise_err *err) VISE_MUST_USE;
 
-/* The same with an X that lies turned: x [k, t], row stride ldx. */
-vise_status vise_gemm_turned_f32(float *y,
-                                 int64_t ldy,
-                                 const float *x,
-                                 int64_t ldx,
-                                 int64_t t,
-                                 const vise_rows *w,
-                                 vise_err *err) VISE_MUST_USE;
+/* Y [m, n] = W [m, k] X [k, n], row strides ldy and ldx: the same chains, and no copy of X or Y needs
+   turning. The same limits and errors, n in the place of t. */
+vise_status vise_gemm_plain_f32(float *y,
+                                int64_t ldy,
+                                const vise_rows *w,
+                                const float *x,
+                                int64_t ldx,
+                                int64_t n,
+                                vise_err *err) VISE_MUST_USE;
 
 /* The same as vise_gemm_f32 in f64, W plain in memory. */
 vise_status vise_gemm_f64(double *y,

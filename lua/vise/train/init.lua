@@ -87,6 +87,8 @@ function H.run(options, o)
     checkpoint.read(options.path, state, key)
   end
   local resumed, begin = state.step, native.core.clock()
+  local memory <close> = setmetatable({}, H.Memory) -- luacheck: no unused
+  native.core.keep_freed(true) -- steps allocate the same again and again
   local speed = H.speed(options.data, o)
   while state.step < o.steps do
     local step = state.step + 1
@@ -105,6 +107,12 @@ function H.run(options, o)
   end
   return { losses = state.losses, seconds = native.core.clock() - begin, resumed = resumed }
 end
+
+H.Memory = {
+  __close = function()
+    native.core.keep_freed(false)
+  end,
+}
 
 --- The gradients of one update; its loss, the mean over its batches.
 function H.differentiate(options, o, step)

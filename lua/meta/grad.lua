@@ -73,6 +73,14 @@ function M.nll_mean(logits, targets) end
 ---@return string? code "cancelled"
 function M.nll(scale, logits, targets) end
 
+--- x w': the product with a weight in memory.
+---@param x vise.Tensor [t, k] f32
+---@param w vise.Tensor [m, k] f32
+---@return vise.Tensor|nil y [t, m]
+---@return string? message
+---@return string? code "cancelled"
+function M.matmul(x, w) end
+
 --- d_y w.
 ---@param d_y vise.Tensor [t, m] f32
 ---@param w vise.Tensor [m, k] f32

@@ -2,8 +2,8 @@
 /* bind/bind_grad.c -- the derivatives of nn/ and its optimizers as native.grad. Each derivative takes
    d_y, that of the loss by the operation's result, and then the operation's own arguments. */
 #include "bind/bind_nn.h"
-#include "linalg/gemm.h"
 #include "nn/elementwise.h"
+#include "nn/linear.h"
 #include "nn/loss.h"
 #include "nn/optimizer.h"
 #include "nn/rope.h"
@@ -132,18 +132,28 @@ static int grad_nll(lua_State *L) {
                      1, &err);
 }
 
+/* grad.matmul(x [t, k], w [m, k]) -> y [t, m] = x w' */
+static int grad_matmul(lua_State *L) {
+  const vise_tensor *x = bind_check_matrix_f32(L, 1), *w = bind_check_matrix_f32(L, 2);
+  const int64_t t = vise_tensor_dim(x, 0), m = vise_tensor_dim(w, 0), k = vise_tensor_dim(w, 1);
+  const int64_t shape[2] = {t, m};
+  bind_check_matrix_of(L, 1, t, k);
+  vise_err err;
+  vise_tensor *out = bind_push_f32(L, 2, shape);
+  return bind_finish(L, vise_linear_run(bind_f32(out), bind_f32(x), bind_f32(w), t, m, k, &err), 1,
+                     &err);
+}
+
 /* grad.matmul_x(d_y [t, m], w [m, k]) -> d_x [t, k] = d_y w */
 static int grad_matmul_x(lua_State *L) {
   const vise_tensor *d_y = bind_check_matrix_f32(L, 1), *w = bind_check_matrix_f32(L, 2);
   const int64_t t = vise_tensor_dim(d_y, 0), m = vise_tensor_dim(w, 0), k = vise_tensor_dim(w, 1);
   const int64_t shape[2] = {t, k};
-  luaL_argcheck(L, vise_tensor_dim(d_y, 1) == m, 2, "as many rows as d_y has columns expected");
-  vise_rows_dense dense;
-  const vise_rows rows = vise_rows_f32(&dense, bind_f32(d_y), t, m, m);
+  bind_check_matrix_of(L, 1, t, m);
   vise_err err;
   vise_tensor *out = bind_push_f32(L, 2, shape);
-  return bind_finish(L, vise_gemm_plain_f32(bind_f32(out), k, &rows, bind_f32(w), k, k, &err), 1,
-                     &err);
+  return bind_finish(
+      L, vise_linear_backward_x(bind_f32(out), bind_f32(d_y), bind_f32(w), t, m, k, &err), 1, &err);
 }
 
 /* grad.matmul_w(d_y [t, m], x [t, k]) -> d_w [m, k] = d_y' x */
@@ -151,13 +161,11 @@ static int grad_matmul_w(lua_State *L) {
   const vise_tensor *d_y = bind_check_matrix_f32(L, 1), *x = bind_check_matrix_f32(L, 2);
   const int64_t t = vise_tensor_dim(x, 0), m = vise_tensor_dim(d_y, 1), k = vise_tensor_dim(x, 1);
   const int64_t shape[2] = {m, k};
-  luaL_argcheck(L, vise_tensor_dim(d_y, 0) == t, 2, "as many rows as d_y expected");
-  vise_rows_dense dense;
-  const vise_rows rows = vise_rows_turned_f32(&dense, bind_f32(d_y), m, t, m);
+  bind_check_matrix_of(L, 1, t, m);
   vise_err err;
   vise_tensor *out = bind_push_f32(L, 2, shape);
-  return bind_finish(L, vise_gemm_plain_f32(bind_f32(out), k, &rows, bind_f32(x), k, k, &err), 1,
-                     &err);
+  return bind_finish(
+      L, vise_linear_backward_w(bind_f32(out), bind_f32(d_y), bind_f32(x), t, m, k, &err), 1, &err);
 }
 
 /* A parameter or a mean of an optimizer, which changes it in place: never of a file. */
@@ -235,14 +243,23 @@ static int grad_squares(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"rmsnorm", grad_rmsnorm},     {"bias", grad_bias},
-    {"swiglu", grad_swiglu},       {"rope", grad_rope},
-    {"attention", grad_attention}, {"gather", grad_gather},
-    {"nll_mean", grad_nll_mean},   {"nll", grad_nll},
-    {"matmul_x", grad_matmul_x},   {"matmul_w", grad_matmul_w},
-    {"adamw", grad_adamw},         {"sgd", grad_sgd},
-    {"sign", grad_sign},           {"copy", grad_copy},
-    {"squares", grad_squares},     {NULL, NULL},
+    {"rmsnorm", grad_rmsnorm},
+    {"bias", grad_bias},
+    {"swiglu", grad_swiglu},
+    {"rope", grad_rope},
+    {"attention", grad_attention},
+    {"gather", grad_gather},
+    {"nll_mean", grad_nll_mean},
+    {"nll", grad_nll},
+    {"matmul", grad_matmul},
+    {"matmul_x", grad_matmul_x},
+    {"matmul_w", grad_matmul_w},
+    {"adamw", grad_adamw},
+    {"sgd", grad_sgd},
+    {"sign", grad_sign},
+    {"copy", grad_copy},
+    {"squares", grad_squares},
+    {NULL, NULL},
 };
 
 int luaopen_vise_native_grad(lua_State *L) {

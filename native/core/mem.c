@@ -38,7 +38,7 @@ static once_flag limit_once = ONCE_FLAG_INIT;
 void vise_mem_keep_freed(bool is_kept) {
   call_once(&limit_once, limit_kept_memory);
 #if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, is_kept ? 32 << 20 : 16 << 20); /* 32 MiB is glibc's own limit */
+  mallopt(M_MMAP_MAX, is_kept ? 0 : 65536); /* else blocks above 32 MiB are always mapped anew */
   mallopt(M_TRIM_THRESHOLD, is_kept ? INT_MAX : 48 << 20);
 #else
   (void)is_kept;

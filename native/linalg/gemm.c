@@ -262,24 +262,6 @@ vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k,
   return (vise_rows){m, k, decode_f32, source_out};
 }
 
-static void decode_turned_f32(const void *source,
-                              int64_t row,
-                              int64_t n_rows,
-                              int64_t col,
-                              int64_t n_cols,
-                              float *out,
-                              int64_t ld) {
-  const vise_rows_dense *d = source;
-  vise_gemm_kernels_used()->f32.transpose(out, ld, d->w + col * d->ldw + row, d->ldw, n_cols,
-                                          n_rows);
-}
-
-vise_rows vise_rows_turned_f32(
-    vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw) {
-  *source_out = (vise_rows_dense){w, ldw};
-  return (vise_rows){m, k, decode_turned_f32, source_out};
-}
-
 vise_status vise_gemm_f32(float *y,
                           int64_t ldy,
                           const float *x,

@@ -47,10 +47,6 @@ typedef struct vise_rows_dense {
 vise_rows
 vise_rows_f32(vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw);
 
-/* W that lies turned: w [k, m], row stride `ldw`. */
-vise_rows vise_rows_turned_f32(
-    vise_rows_dense *source_out, const float *w, int64_t m, int64_t k, int64_t ldw);
-
 /*
  * y [t, m] row stride ldy, x [t, k] row stride ldx, both f32, not overlapping. t, m or k may be 0
  * (k = 0 gives +0). Scratch: about 1 MiB a thread and X once more, at most 24 MiB of it for k <=

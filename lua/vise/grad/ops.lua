@@ -20,7 +20,7 @@ local H = {}
 function M.linear(x, w)
   local weight = data(w)
   if not H.is_weight(weight) then
-    local y = must(native.linalg.gemm(data(x), weight))
+    local y = must(native.grad.matmul(data(x), weight))
     return record(y, { x, w }, { x, w }, function(d_y, a, b)
       if tape.is_value(w) then
         give(w, must(native.grad.matmul_w(d_y, a)))

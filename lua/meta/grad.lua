@@ -68,10 +68,11 @@ function M.nll_mean(logits, targets) end
 ---@param scale number
 ---@param logits vise.Tensor [n, v] f32
 ---@param targets vise.Tensor [n] i32
+---@param in_place? boolean write over the logits; the result is another handle of them
 ---@return vise.Tensor|nil d_logits
 ---@return string? message
 ---@return string? code "cancelled"
-function M.nll(scale, logits, targets) end
+function M.nll(scale, logits, targets, in_place) end
 
 --- x w': the product with a weight in memory.
 ---@param x vise.Tensor [t, k] f32

@@ -10,6 +10,13 @@
 
 #include <string.h>
 
+/* What is changed in place: never of a file. */
+static vise_tensor *check_own(lua_State *L, int arg, const vise_tensor *like) {
+  vise_tensor *t = like == NULL ? bind_check_f32(L, arg) : bind_check_f32_like(L, arg, like);
+  luaL_argcheck(L, !vise_tensor_is_mapped(t), arg, "a tensor of its own memory expected");
+  return t;
+}
+
 /* grad.rmsnorm(d_y [t, d], x, gain [d], eps) -> d_x [t, d], d_gain [d] */
 static int grad_rmsnorm(lua_State *L) {
   const vise_tensor *d_y = bind_check_matrix_f32(L, 1), *x = bind_check_f32_like(L, 2, d_y);
@@ -119,13 +126,20 @@ static int grad_nll_mean(lua_State *L) {
   return bind_finish(L, st, 1, &err);
 }
 
-/* grad.nll(scale, logits [n, v], targets i32 [n]) -> d_logits, of scale * sum of nll */
+/* grad.nll(scale, logits [n, v], targets i32 [n][, in_place]) -> d_logits, of scale * sum of nll;
+   in_place: the logits are overwritten, the result is another handle of them */
 static int grad_nll(lua_State *L) {
   const lua_Number scale = luaL_checknumber(L, 1);
   const vise_tensor *logits = bind_check_matrix_f32(L, 2);
   const int32_t *ids = check_targets(L, 2, logits);
   vise_err err;
-  vise_tensor *out = bind_push_f32_like(L, logits);
+  vise_tensor *out;
+  if (lua_toboolean(L, 4)) {
+    vise_tensor **slot = bind_new_tensor(L);
+    out = *slot = vise_tensor_retain(check_own(L, 2, NULL));
+  } else {
+    out = bind_push_f32_like(L, logits);
+  }
   return bind_finish(L,
                      vise_nll_backward(bind_f32(out), bind_f32(logits), vise_tensor_dim(logits, 0),
                                        vise_tensor_dim(logits, 1), ids, scale, &err),
@@ -166,13 +180,6 @@ static int grad_matmul_w(lua_State *L) {
   vise_tensor *out = bind_push_f32(L, 2, shape);
   return bind_finish(
       L, vise_linear_backward_w(bind_f32(out), bind_f32(d_y), bind_f32(x), t, m, k, &err), 1, &err);
-}
-
-/* A parameter or a mean of an optimizer, which changes it in place: never of a file. */
-static vise_tensor *check_own(lua_State *L, int arg, const vise_tensor *like) {
-  vise_tensor *t = like == NULL ? bind_check_f32(L, arg) : bind_check_f32_like(L, arg, like);
-  luaL_argcheck(L, !vise_tensor_is_mapped(t), arg, "a tensor of its own memory expected");
-  return t;
 }
 
 /* true, or what bind_fail gives */

@@ -106,6 +106,12 @@ function TestTrain:test_accumulated_batches_are_one_larger_batch()
   end
 end
 
+function TestTrain:test_recomputed_layers_give_the_same_bits()
+  local _, network = small.run()
+  local _, other = small.run(nil, { recompute = true })
+  lu.assertEquals(small.digest(other), small.digest(network))
+end
+
 function TestTrain:test_a_part_of_the_network_is_trained()
   local _, network = small.run({ steps = 3 }, { train = { "*.norm", "norm" } })
   lu.assertEquals(#network.parameters, 5)

@@ -142,8 +142,8 @@ end
 ---@return vise.Value|number
 function M.cross_entropy(logits, targets)
   local mean, n = must(native.grad.nll_mean(data(logits), targets)), targets:count()
-  return record(mean, { logits }, { logits, targets }, function(d, ...)
-    give(logits, must(native.grad.nll(d / n, ...)))
+  return record(mean, { logits }, { logits, targets }, function(d, a, b)
+    give(logits, must(native.grad.nll(d / n, a, b, tape.is_spent(logits))))
   end)
 end
 

@@ -30,7 +30,7 @@ Tape.__name = "vise.grad.tape"
 ---@param name? string
 ---@return vise.Value
 function M.parameter(tensor, name)
-  return setmetatable({ data = tensor, name = name, _is_parameter = true }, Value)
+  return setmetatable({ data = tensor, name = name, _is_parameter = true, _keepers = 0 }, Value)
 end
 
 --- Begin to record.
@@ -77,13 +77,13 @@ function M.push(out, kept, backward)
   local held = {}
   for i, input in ipairs(kept) do
     if getmetatable(input) == Value then
-      input._is_kept = true
+      input._keepers = input._keepers + 1
       held[i] = input.data
     else
       held[i] = M.share(input) -- whose owner may close it before the sweep
     end
   end
-  local value = setmetatable({ data = out }, Value)
+  local value = setmetatable({ data = out, _keepers = 0 }, Value)
   table.insert(H.current._nodes, { value = value, kept = kept, held = held, backward = backward })
   return value
 end
@@ -103,6 +103,12 @@ function M.give(x, grad)
     local more <close> = grad
     x.grad = must(native.nn.add(before, more))
   end
+end
+
+--- May the operation that is swept write over what it kept of `x`? Then nothing else needs it.
+---@return boolean
+function M.is_spent(x)
+  return getmetatable(x) == Value and not x._is_parameter and x._is_closed and x._keepers == 1
 end
 
 --- Another handle of a tensor, to be closed on its own; numbers as they are.
@@ -177,7 +183,8 @@ end
 
 --- The forward pass is done with it: what the way back does not need is let go now.
 function Value:close()
-  if not self._is_parameter and not self._is_kept then
+  self._is_closed = true
+  if not self._is_parameter and self._keepers == 0 then
     H.close(self.data)
   end
 end
@@ -191,7 +198,12 @@ end
 --- Close what the tape itself holds for a node.
 function H.let_go(node)
   for i, input in ipairs(node.kept) do
-    if getmetatable(input) ~= Value then
+    if getmetatable(input) == Value then
+      input._keepers = input._keepers - 1
+      if input._is_closed then
+        input:close()
+      end
+    else
       H.close(node.held[i])
     end
   end

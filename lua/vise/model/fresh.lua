@@ -46,9 +46,14 @@ function M.source(config, options)
     return H.given(options, part, shapes[part]) or H.constant(part, shapes[part])
   end
   function source.weight(place)
+    local given = H.given(options, place, shapes[place])
+    if given then
+      return native.weight.dense(given)
+    end
     local deviation = 0.02 / (ends[place] and math.sqrt(branches) or 1)
-    return native.weight.dense(H.given(options, place, shapes[place])
-      or native.core.random_tensor("f32", shapes[place], options.seed or 0, place, deviation))
+    local random <close> =
+      native.core.random_tensor("f32", shapes[place], options.seed or 0, place, deviation)
+    return native.weight.dense(random)
   end
   function source.tokenizer()
     return require("vise.model.sources").tokenizer(options.tokenizer, name)

@@ -40,7 +40,11 @@ function M.new(m, options)
   for _, place in ipairs(m:places()) do
     network._owners[place.name] = place.tied_to or place.name
     if place.tied_to == nil and H.is_trained(place.name, o.train) then
-      H.add(network, place.name, must(must(m:materialise(place.name)):dense()))
+      local weight = must(m:materialise(place.name))
+      H.add(network, place.name, must(weight:dense()))
+      if not m:_is_kept(place.name) then
+        weight:close()
+      end
     end
   end
   for _, name in ipairs(m:tensors()) do
@@ -55,7 +59,18 @@ end
 ---@param batch table {ids, starts}
 ---@return vise.Value|vise.Tensor [t, d]
 function Network:hidden(batch)
-  return self._model._net:hidden(self, batch)
+  local net = self._model._net
+  if not self._recompute then
+    return net:hidden(self, batch)
+  end
+  local sequence = net:sequence(batch) -- the way back needs it, too
+  local x = net:block(self, 1, nil, sequence)
+  for index = 2, #net.blocks - 1 do
+    x = grad.checkpoint(function(input)
+      return net:block(self, index, input, sequence)
+    end, x)
+  end
+  return net:block(self, #net.blocks, x, sequence)
 end
 
 ---@param hidden vise.Value|vise.Tensor [n, d]

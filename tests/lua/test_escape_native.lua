@@ -201,6 +201,19 @@ job:log("%d", #open)]]))
   lu.assertNotNil(secret)
 end
 
+function TestEscapeNative:test_the_cache_of_the_user_is_not_a_strangers()
+  local look = hostile.recipe([[
+job:save(job:compress(job:open(p.model), { { match = "*", method = "rtn", bits = 4, group = 16 } }))
+local fd, why = ATTACK.call("openat", -100, "FOLDER/cache", 0x10000)
+job:log("%s", fd and "open" or why)]])
+  for answer, is_untrusted in pairs({ open = false, EACCES = true }) do
+    local message, lines = hostile.run(look, nil, { is_untrusted = is_untrusted })
+    lu.assertEquals({ message, lines[1] }, { nil, answer })
+    lu.assertEquals(native.file.list(hostile.folder .. "/out"),
+      { "ledger.json", "log.txt", "metrics.jsonl", "model.vise", "run.json" })
+  end
+end
+
 function TestEscapeNative:test_an_innocent_recipe_runs_after_all_that()
   local message = hostile.run(hostile.recipe([[
 job:measure(job:open(p.model), { text = p.text, protocol = "nll-32" })]]))

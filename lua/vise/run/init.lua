@@ -5,6 +5,7 @@
 -- another name beside its place and renamed when it is complete, so a directory with a run's name
 -- is a whole run.
 
+local cache = require("vise.cache")
 local check = require("vise.check")
 local host = require("vise.run.host")
 local input = require("vise.run.input")
@@ -252,6 +253,11 @@ function H.fill(path, run, request)
     return message, code
   end
   local job = run:request(path)
+  job.cache = request.is_untrusted and path .. "/cache" or cache.place()
+  ok, message, code = native.file.make_dirs(job.cache)
+  if not ok then
+    return message, code
+  end
   ok, message, code = host.run(job, {
     on_event = function(event)
       local problem = run:take(event)
@@ -263,6 +269,9 @@ function H.fill(path, run, request)
     limits = request.limits or {},
     is_open = request.is_open,
   })
+  if ok and request.is_untrusted then -- its own, and gone with it
+    ok, message, code = native.file.remove_tree(job.cache)
+  end
   if not ok then
     return message, code
   end

@@ -43,7 +43,7 @@ function M.new(request, emit)
     _opened = setmetatable({}, { __mode = "k" }), -- handle -> model
     _models = {}, -- the model of each row
     _plans = setmetatable({}, { __mode = "k" }), -- handle -> calibration
-    _kept = cache.open(request.cache or cache.place()),
+    _kept = cache.open(request.cache),
     _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
   }, H)
   local log, message = io.open(request.directory .. "/log.txt", "w")

@@ -1,4 +1,5 @@
 --- Hostile recipes, run by the real parent in the real sandbox: what came of them.
+local cache = require("vise.cache")
 local native = require("vise.native")
 local run = require("vise.run")
 local tiny_model = require("support.tiny_model")
@@ -14,6 +15,10 @@ M.SECRET = "the secret of the user"
 M.folder = os.tmpname()
 os.remove(M.folder)
 tiny_model.write(M.folder .. "/model")
+function cache.place() -- luacheck: ignore 122
+  return M.folder .. "/cache"
+end
+assert(native.file.make_dirs(M.folder .. "/cache"))
 assert(native.file.replace(M.folder .. "/text.txt", ("a cat sat on a mat. "):rep(15)))
 assert(native.file.replace(M.folder .. "/model/README.md", "not of the model"))
 

@@ -68,6 +68,11 @@ function Weight:tree() end
 ---@return string? code "cancelled"
 function Weight:difference(other) end
 
+---@return vise.Tensor|nil greatest [k] f32, the greatest magnitude of each column, NaN left out
+---@return string? message
+---@return string? code "cancelled"
+function Weight:column_max() end
+
 --- Raises naming row and column of the first NaN or infinity.
 ---@return true|nil
 ---@return string? message

@@ -282,6 +282,18 @@ static int weight_rows(lua_State *L) {
   return st == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
+/* w:column_max() -> [k] f32, the greatest magnitude of each column */
+static int weight_column_max(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  vise_status st = vise_tensor_create(slot, VISE_DTYPE_F32, 1, &w->k, &err);
+  if (st == VISE_OK) {
+    st = vise_weight_column_max(vise_tensor_data(*slot), w, &err);
+  }
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
 /* w:dense() -> [m, k] f32 */
 static int weight_to_dense(lua_State *L) {
   const vise_weight *w = bind_check_weight(L, 1);
@@ -497,6 +509,7 @@ static const luaL_Reg methods[] = {
     {"tree", weight_tree},
     {"values", weight_values},
     {"with_values", weight_with_values},
+    {"column_max", weight_column_max},
     {"difference", weight_difference},
     {"check_finite", weight_check_finite},
     {"handle", weight_handle},

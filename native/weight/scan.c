@@ -137,3 +137,24 @@ vise_status vise_weight_check_finite(const vise_weight *w, vise_err *err) {
   vise_mem_free(is_bad);
   return st;
 }
+
+vise_status vise_weight_column_max(float *out, const vise_weight *w, vise_err *err) {
+  const int64_t k = w->k, fit = BAND_WEIGHTS / (k + 1), band = fit < 1 ? 1 : fit;
+  void *memory;
+  VISE_TRY(
+      vise_mem_alloc_array(&memory, band < w->m ? band : w->m, (size_t)k * sizeof(float), err));
+  const float *x = memory;
+  memset(out, 0, (size_t)k * sizeof *out);
+  vise_status st = VISE_OK;
+  for (int64_t row = 0; row < w->m && st == VISE_OK; row += band) {
+    const int64_t n = w->m - row < band ? w->m - row : band;
+    st = vise_weight_dense_rows(w, row, n, memory, k, err);
+    for (int64_t i = 0; i < n && st == VISE_OK; i++) {
+      for (int64_t j = 0; j < k; j++) {
+        out[j] = fmaxf(out[j], fabsf(x[i * k + j]));
+      }
+    }
+  }
+  vise_mem_free(memory);
+  return st;
+}

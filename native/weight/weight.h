@@ -168,6 +168,10 @@ vise_status vise_weight_difference(double *squared_out,
 vise_status
 vise_weight_check_importance(const float *importance, int64_t k, vise_err *err) VISE_MUST_USE;
 
+/* out [k] = the greatest magnitude of each column, NaN left out; 0 without rows.
+   Errors: ENOMEM, ECANCELLED. */
+vise_status vise_weight_column_max(float *out, const vise_weight *w, vise_err *err) VISE_MUST_USE;
+
 /* The kind `dense`: `t` [m, k] of a float dtype, contiguous, retained.
    Errors: ESHAPE (rank is not 2), EDTYPE. Values are not looked at: see vise_weight_check_finite.
  */

@@ -257,6 +257,7 @@ end
 function M.run(name, w, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
   H.check_needs(name, resolved, extra)
+  H.check_moments(name, w, extra)
   local result, message, code = method.run(w, resolved, extra or {})
   if result == nil and message ~= nil then
     return nil, message, code
@@ -490,6 +491,16 @@ function H.check_needs(name, resolved, extra)
       check.fail("%s: needs %s, which %s not given (stats = ...)", name, H.needs[need],
         need == "data" and "is" or "are")
     end
+  end
+end
+
+--- Moments are of the columns of `w`, and of some tokens.
+function H.check_moments(name, w, extra)
+  local moments = extra and extra.moments
+  if moments and moments:columns() ~= w:shape()[2] then
+    check.fail("%s: statistics are of %d columns, expected %d", name, moments:columns(), w:shape()[2])
+  elseif moments and moments:count() == 0 then
+    check.fail("%s: statistics are of 0 tokens, expected some", name)
   end
 end
 

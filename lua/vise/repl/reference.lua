@@ -100,6 +100,7 @@ w:tensor()  the stored tensor of a dense weight, nil of others
 w:rows(ids)  rows by an i32 tensor of indices from 0
 w:matmul(x)  x [t, k] times the transpose of w: [t, m]
 w:matmul_t(x)  x [t, m] times w: [t, k]
+w:column_max()  the greatest magnitude of each column, [k] f32
 w:difference(other)  sum of (w - other)^2, and of w^2
 w:check_finite()  raises for NaN and infinities, naming the first
 w:tree()  kind, attributes, parts and children, as an artifact stores them

@@ -1,0 +1,48 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- SmoothQuant: the range of the inputs is shared between inputs and weights.
+--
+--   W x = (W diag(s)) (x / s)      s_j = max|x_j|^alpha / max|W_:j|^(1 - alpha)
+--
+-- so that x / s loses little when it is rounded too. 1 / s is stored with the weight instead of folded
+-- into what comes before. Columns whose inputs or weights are always 0 stand in the middle.
+
+local columns = require("vise.columns")
+
+local H = {}
+
+function H.run(w, resolved, extra)
+  local greatest, message, code = w:column_max()
+  if greatest == nil then
+    return nil, message, code
+  end
+  local s = extra.moments:max_abs():table()
+  for j, of_weights in ipairs(greatest:table()) do
+    local is_dead = s[j] == 0 or of_weights == 0
+    s[j] = is_dead and 0 or s[j] ^ resolved.alpha / of_weights ^ (1 - resolved.alpha)
+  end
+  return columns.run("smoothquant", w, columns.scales(s), resolved, extra)
+end
+
+---@type vise.Method
+return {
+  name = "smoothquant",
+  family = "quant",
+  summary = "columns scaled so that weights and inputs both round well",
+  source = "Xiao et al. 2023, arXiv:2211.10438, equation 4",
+  version = 1,
+  scope = "weight",
+  needs = { "moments" },
+  is_exact = true,
+  params = {
+    { name = "alpha", kind = "real", default = 0.5, min = 0, max = 1,
+      doc = "how much of the inputs' range the weights take" },
+  },
+  inner = {
+    option = "rounding", default = "rtn", doc = "the method that rounds",
+    defaults = { bits = 8, per = "row" },
+    takes = function(other)
+      return other.takes_format
+    end,
+  },
+  run = H.run,
+}

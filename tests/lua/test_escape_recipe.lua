@@ -54,7 +54,7 @@ job:measure(job:open(p.model), opts)]], LATE, SHORT)
 body("rules without end", [[
 job:compress(job:open(p.model), setmetatable({}, { __index = function()
   return { match = "*", method = "rtn" } end, __len = function() return 1 << 50 end }))]],
-  "r.lua:3: compress: rule 2")
+  "r.lua:3: compress: rules: more than 10000 items")
 file("an endless loop while loading", "while true do end",
   "r.lua: not loaded after 2 s, expected a file that only declares")
 file("an endless match while loading", [[local _ = ("a"):rep(40):find(("a-"):rep(40) .. "b")]],

@@ -142,7 +142,7 @@ function H:fit(m, opts)
     local progress
     self._n_fits = (self._n_fits or 0) + 1
     fitted = { model = original, fit = fit.new(original, {
-      candidates = H.copies(opts.candidates),
+      candidates = H.copies("fit: candidates", opts.candidates),
       stats = self._plans[opts.stats],
       tokens = given.tokens,
       folder = ("%s/fit-%d"):format(self._cache, self._n_fits),
@@ -317,6 +317,7 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "name", "protocol", "text" }
+H.most_items = 10000
 H.handles = { against = true, candidates = true, stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
@@ -337,9 +338,12 @@ function H.plain(who, opts, names)
 end
 
 --- A recipe's list of tables as plain ones.
-function H.copies(list)
+function H.copies(who, list)
   local copies = {}
   for i, item in ipairs(list) do
+    if i > H.most_items then
+      check.fail("%s: more than %d items, expected fewer", who, H.most_items)
+    end
     copies[i] = item
     if type(item) == "table" then
       copies[i] = {}
@@ -353,7 +357,7 @@ end
 
 --- The rules with calibrations in the place of their handles.
 function H:_rules(rules)
-  local list = H.copies(rules)
+  local list = H.copies("compress: rules", rules)
   for _, rule in ipairs(list) do
     if type(rule) == "table" and rule.stats then
       rule.stats = self._plans[rule.stats] or rule.stats

@@ -45,6 +45,8 @@ return {
   details = [[
 The cache is the folder VISE_CACHE, or .vise/cache in the current one. It holds compressed weights,
 statistics and measured rows under the SHA-256 of all they depend on; nothing in it goes stale, and
-removing it loses only time.]],
+removing it loses only time.
+
+  vise cache --shrink 1024]],
   run = H.run,
 }

@@ -53,7 +53,8 @@ function H.run(parsed)
     end
   end
   local about = ("%q"):format(("%s on %s"):format(given.method, given.match))
-  local text, inputs = nil, { { "model", parsed[1] } }
+  local text
+  local inputs = { { "model", parsed[1] } }
   if given.text then
     local tokens = given.tokens and (", tokens = %d"):format(given.tokens) or ""
     text = H.calibrated:format(about, tokens, given.match, table.concat(words, ", "))

@@ -6,12 +6,16 @@
 -- good; the process around them is the boundary.
 
 local check = require("vise.check")
+local include = require("vise.include")
 local judge = require("vise.run.claims")
 local native = require("vise.native")
 local param = require("vise.param")
 
 local M = {}
 local H = {}
+
+--- The version of what a recipe may say and what its words mean.
+M.API = 1
 
 ---@class vise.Recipe frozen
 ---@field about string one line
@@ -20,7 +24,7 @@ local H = {}
 ---@field run fun(p: table<string, any>, job: vise.Job)
 
 --- Make a recipe. Raises for a field that is missing, unknown or of the wrong type.
----@param spec table about, params, claims, run
+---@param spec table about, params, claims, recipe_api, run
 ---@return vise.Recipe
 function M.new(spec)
   if type(spec) ~= "table" then
@@ -32,7 +36,10 @@ function M.new(spec)
     end
   end
   local about, params = spec.about or "", spec.params or {}
-  if type(about) ~= "string" then
+  if spec.recipe_api ~= nil and spec.recipe_api ~= M.API then
+    error(("recipe: recipe_api is %s, expected %d, which this version of vise has"):format(
+      check.quote(spec.recipe_api), M.API), 2)
+  elseif type(about) ~= "string" then
     error(("recipe: about is %s, expected a text"):format(check.quote(about)), 2)
   elseif type(params) ~= "table" then
     error(("recipe: params is %s, expected a table"):format(check.quote(params)), 2)
@@ -61,16 +68,26 @@ end
 ---@param text string
 ---@param path string begins the messages
 ---@param print_line? fun(line: string) where the recipe's `print` goes; nowhere if absent
+---@param includes? vise.Include[] the files that it may include
 ---@return vise.Recipe|nil
 ---@return string|nil message names file and line
 ---@return string|nil code "format"
-function M.load(text, path, print_line)
-  local chunk, message = load(text, "@" .. path, "t", H.environment(print_line))
+---@return string|nil wanted the key of an include that is missing
+function M.load(text, path, print_line, includes)
+  local env = H.environment(print_line)
+  local chunk, message = load(text, "@" .. path, "t", env)
   if chunk == nil then
     return nil, message, "format"
   end
+  local wanted
+  H.include, wanted = include.new(includes or {}, function(included, its_path)
+    local folder = path:match("^(.*/)") or ""
+    return assert(load(included, "@" .. folder .. its_path, "t", env))()
+  end)
   local ok, result = xpcall(chunk, M.locate(path))
-  if not ok then
+  if wanted() then
+    return nil, ("%s: include: '%s' is not there"):format(path, wanted()), "format", wanted()
+  elseif not ok then
     return nil, result, "format"
   elseif not H.made[result] then
     return nil, path .. ": the file returns no vise.recipe { ... }", "format"
@@ -139,11 +156,12 @@ end
 
 H.array = getmetatable(native.json.array({})) -- of lists that came from JSON
 
-H.fields = { about = true, params = true, claims = true, run = true }
+H.fields = { about = true, params = true, claims = true, recipe_api = true, run = true }
 H.made = setmetatable({}, { __mode = "k" })
 
 --- What `require "vise"` shows to a recipe: no module that opens files by path.
-H.visible = { "linalg", "method", "param", "recipe", "tensor", "version", "weight" }
+H.visible =
+  { "include", "linalg", "method", "param", "recipe", "tensor", "version", "weight" }
 
 function H.check_claims(claims)
   if type(claims) ~= "table" then
@@ -235,6 +253,9 @@ function H.make_facade()
     __index = function(_, name)
       if check.nearest(tostring(name), H.visible) ~= name then
         error("vise: " .. check.unknown("field", name, H.visible), 2)
+      end
+      if name == "include" then
+        return H.include
       end
       return name == "method" and H.shield(vise.method) or M.freeze(vise[name])
     end,

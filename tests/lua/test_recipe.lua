@@ -57,7 +57,7 @@ function TestRecipe:test_what_is_wrong_is_said_with_its_line()
     { "\27Lua", "attempt to load a binary chunk (mode is 't')" },
     { head .. "return vise.recipe { abuot = 1 }",
       "r.lua: recipe: unknown field 'abuot' (did you mean 'about'? "
-        .. "known: about, claims, params, run)" },
+        .. "known: about, claims, params, recipe_api, run)" },
     { head .. "return vise.recipe { }", "r.lua: recipe: run is nil, expected a function" },
     { head .. "return vise.recipe { params = { bits = 4 }, run = print }",
       "r.lua: recipe: parameter 'bits' is 4, expected a value of vise.param" },
@@ -66,7 +66,7 @@ function TestRecipe:test_what_is_wrong_is_said_with_its_line()
         .. "< <= > >=" },
     { head .. "return vise.recpie {}",
       "r.lua:2: vise: unknown field 'recpie' (did you mean 'recipe'? "
-        .. "known: linalg, method, param, recipe, tensor, version, weight)" },
+        .. "known: include, linalg, method, param, recipe, tensor, version, weight)" },
     { head .. "local p = vise.param.enmu { 1 }",
       "r.lua:2: attempt to call a nil value (field 'enmu')" },
   }
@@ -130,6 +130,65 @@ function TestRecipe:test_addresses_do_not_show()
   local ok, message = run_body('assert(tostring({}) == "table" and tostring(print) == "function")')
 
   lu.assertTrue(ok, message)
+end
+
+TestInclude = {}
+
+--- A recipe loaded with includes; its params.
+local function load_with(text, ...)
+  local sources = {}
+  for i, source in ipairs({ ... }) do
+    sources[i] = { key = source[1], path = source[3] or source[1], text = source[2] }
+  end
+  return recipe.load('local vise = require "vise"\n' .. text, "r.lua", nil, sources)
+end
+
+local USES <const> = 'return vise.recipe { about = vise.include "%s".about, run = function() end }'
+
+function TestInclude:test_an_include_gives_what_it_returns_and_is_run_once()
+  local made = assert(load_with('local a, b = vise.include "n.lua", vise.include "n.lua"\n'
+    .. 'assert(rawequal(a, b))\nreturn vise.recipe { about = a.about, run = function() end }',
+    { "n.lua", 'return { about = "inner" }' }))
+
+  lu.assertEquals(made.about, "inner")
+end
+
+function TestInclude:test_paths_are_those_from_the_including_file()
+  local made = assert(load_with(USES:format("parts/a.lua"),
+    { "parts/a.lua", 'return require("vise").include "b.lua"' },
+    { "parts/b.lua", 'return { about = "deep" }' }))
+
+  lu.assertEquals(made.about, "deep")
+end
+
+function TestInclude:test_a_missing_include_is_wanted_even_if_the_recipe_hides_it()
+  local _, message, _, wanted = load_with('pcall(vise.include, "a/b.lua")\n' .. USES:format("c.lua"))
+
+  lu.assertEquals(wanted, "c.lua")
+  lu.assertEquals(message, "r.lua: include: 'c.lua' is not there")
+  lu.assertEquals(select(4, load_with('pcall(vise.include, "a/b.lua")')), "a/b.lua")
+end
+
+function TestInclude:test_what_is_no_file_of_a_recipe_is_refused()
+  for _, name in ipairs({ "../x.lua", "/etc/x.lua", "a/../../x.lua", "x.txt", ".x.lua", "sha256:12" }) do
+    local made, message, _, wanted = load_with(USES:format(name))
+    lu.assertNil(made)
+    lu.assertNil(wanted)
+    lu.assertStrContains(message, ("r.lua:2: include: '%s' is no file of a recipe"):format(name))
+  end
+end
+
+function TestInclude:test_trouble_in_an_include_names_its_line()
+  local _, message = load_with(USES:format("n.lua"), { "n.lua", "\nerror('no')" })
+  lu.assertStrContains(message, "n.lua:2: no")
+  _, message = load_with(USES:format("n.lua"), { "n.lua", 'return require("vise").include "n.lua"' })
+  lu.assertStrContains(message, "include: 'n.lua' includes itself")
+end
+
+function TestInclude:test_the_version_of_recipes_is_checked()
+  lu.assertNotNil(load_with("return vise.recipe { recipe_api = 1, run = function() end }"))
+  local _, message = load_with("return vise.recipe { recipe_api = 2, run = function() end }")
+  lu.assertEquals(message, "r.lua: recipe: recipe_api is 2, expected 1, which this version of vise has")
 end
 
 os.exit(lu.LuaUnit.run())

@@ -91,6 +91,59 @@ function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()
   end
 end
 
+TestIncludes = {}
+
+function TestIncludes:setUp()
+  self.folder = folder .. "/includes"
+  assert(native.file.make_dirs(self.folder .. "/parts"))
+  assert(native.file.replace(self.folder .. "/parts/a.lua", 'return require("vise").include "b.lua"'))
+  assert(native.file.replace(self.folder .. "/parts/b.lua", 'return { about = "found" }'))
+  assert(native.file.replace(folder .. "/secret.lua", "return { about = 'secret' }"))
+end
+
+function TestIncludes:describe(name)
+  local text = HEAD .. 'return vise.recipe { about = vise.include "%s".about, run = function() end }'
+  return run.describe({ path = self.folder .. "/r.lua", text = text:format(name) })
+end
+
+function TestIncludes:test_files_are_found_from_the_recipes_folder()
+  local description = assert(self:describe("parts/a.lua"))
+
+  lu.assertEquals(description.about, "found")
+  lu.assertEquals({ description.includes[1].path, description.includes[2].path },
+    { "parts/a.lua", "parts/b.lua" })
+end
+
+function TestIncludes:test_a_file_is_found_by_its_hash()
+  local hash = native.core.sha256('return { about = "found" }')
+  local description = assert(self:describe("sha256:" .. hash))
+
+  lu.assertEquals(description.about, "found")
+  lu.assertEquals(description.includes[1].path, "parts/b.lua")
+  local _, message = self:describe("sha256:" .. ("0"):rep(64))
+  lu.assertStrContains(message, "r.lua: include: no file of the SHA-256 0000000000000000... in")
+end
+
+function TestIncludes:test_links_out_of_the_folder_and_missing_files_are_refused()
+  local link = ("ln -s ../../secret.lua '%s/parts/link.lua'"):format(self.folder)
+  assert(os.execute(link))
+
+  local _, message = self:describe("parts/link.lua")
+  lu.assertStrContains(message, "parts/link.lua is a link to outside of the recipe's folder")
+  _, message = self:describe("gone.lua")
+  lu.assertStrContains(message, "includes/gone.lua: no such file")
+end
+
+function TestIncludes:test_a_request_with_includes_has_no_others()
+  local text = HEAD .. 'return vise.recipe { about = vise.include "parts/b.lua".about, '
+    .. "run = function() end }"
+  local request = { path = self.folder .. "/r.lua", text = text, includes = {} }
+
+  lu.assertNil(run.describe(request))
+  request.includes[1] = { key = "parts/b.lua", path = "parts/b.lua", text = "return { about = '2' }" }
+  lu.assertEquals(assert(run.describe(request)).about, "2")
+end
+
 TestResolve = {}
 
 TestResolve.rows = {

@@ -56,7 +56,10 @@ end
 
 --- The event that describes a recipe; may call the recipe's functions.
 function H.description(request)
-  local made, message, code = recipe.load(request.text, request.path)
+  local made, message, code, wanted = recipe.load(request.text, request.path, nil, request.includes)
+  if wanted then
+    H.emit({ event = "include", key = wanted })
+  end
   if made == nil then
     return nil, message, code
   end
@@ -76,7 +79,7 @@ function H.actions.run(request)
   local this <close> = job.new(request, H.emit)
   local made, message, code = recipe.load(request.text, request.path, function(line)
     this:log(line)
-  end)
+  end, request.includes)
   if made == nil then
     return nil, message, code
   end

@@ -125,6 +125,7 @@ end
 
 H.forms = {
   description = { about = H.text, params = H.params, claims = H.claims },
+  include = { key = H.text },
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },

@@ -8,6 +8,7 @@
 local cache = require("vise.cache")
 local check = require("vise.check")
 local host = require("vise.run.host")
+local include = require("vise.run.include")
 local input = require("vise.run.input")
 local native = require("vise.native")
 local param = require("vise.param")
@@ -30,6 +31,7 @@ local H = {}
 ---@field limits? vise.Limits none if absent
 ---@field is_untrusted? boolean its own paths are not taken for inputs
 ---@field is_open? boolean without the sandbox, for debugging
+---@field includes? vise.Include[] the only files it may include; those of its folder if absent
 ---@field description? table what M.describe says, where it was asked before
 ---@field share? number score that share of the windows only; all if absent
 ---@field on_event? fun(event: table) progress, log and row events of the child
@@ -52,26 +54,39 @@ function M.read(path)
   return { name = path:match("([^/]+)$"):gsub("%.lua$", ""), path = path, text = text }
 end
 
---- What a recipe says of itself, learned in a process that has no file.
----@param recipe {path: string, text: string, is_open: boolean?}
----@return {about: string, params: vise.OptionRow[], claims: table}|nil
+--- What a recipe says of itself, learned in a process that has no file. A process that lacks a file
+--- which the recipe includes says so, and the next is given it.
+---@param recipe {path: string, text: string, is_open: boolean?, includes: vise.Include[]?}
+---@return {about: string, params: vise.OptionRow[], claims: table, includes: vise.Include[]}|nil
 ---@return string|nil message
 ---@return string|nil code
 function M.describe(recipe)
-  local description
-  local request = { action = "describe", path = recipe.path, text = recipe.text }
-  local ok, message, code = host.run(request, {
-    on_event = function(event)
-      description = event
-    end,
-    limits = sandbox.DESCRIBE,
-    is_open = recipe.is_open,
-  })
-  if not ok then
-    return nil, message, code
+  local includes = table.move(recipe.includes or {}, 1, #(recipe.includes or {}), 1, {})
+  while true do
+    local last
+    local request = { action = "describe", path = recipe.path, text = recipe.text,
+      includes = native.json.array(includes) }
+    local ok, message, code = host.run(request, {
+      on_event = function(event)
+        last = event
+      end,
+      limits = sandbox.DESCRIBE,
+      is_open = recipe.is_open,
+    })
+    if ok then
+      last.includes = native.json.array(includes)
+      return last
+    elseif last == nil or recipe.includes or #includes >= H.most_includes then
+      return nil, message, code
+    end
+    includes[#includes + 1], message, code = include.find(recipe.path, last.key)
+    if message then
+      return nil, message, code
+    end
   end
-  return description
 end
+
+H.most_includes = 100
 
 --- Values for the parameters of a recipe: names, then values, then files, then what is missing.
 ---@param recipe {path: string, is_untrusted: boolean?}

@@ -469,7 +469,8 @@ function H:_manifest()
     end
   end
   return {
-    recipe = { text = request.text, sha256 = request.sha256 },
+    recipe = { text = request.text, sha256 = request.sha256,
+      includes = #request.includes > 0 and request.includes or nil },
     parameters = parameters,
     inputs = inputs,
     seed = request.seed,

@@ -241,7 +241,7 @@ function H.spec(request, description)
     format = M.FORMAT,
     recipe = {
       name = recipe.name, path = recipe.path, text = recipe.text, about = description.about,
-      sha256 = native.core.sha256(recipe.text),
+      sha256 = native.core.sha256(recipe.text), includes = description.includes,
     },
     params = native.json.array(description.params),
     claims = description.claims,
@@ -322,6 +322,9 @@ function H.asked(spec)
     recipe = spec.recipe.sha256, search = spec.search, trials = spec.trials, seed = spec.seed,
     objective = table.concat(spec.objectives, ","), vise = spec.vise,
   }
+  for _, included in ipairs(spec.recipe.includes) do
+    asked["content of " .. included.path] = included.sha256
+  end
   for _, word in ipairs(spec.words) do
     asked["parameter " .. word[1]] = word[2]
   end

@@ -60,7 +60,8 @@ function H.run(sweep, task, ram_bytes)
   end
   local ok, result, message, code = pcall(run.execute, {
     name = spec.recipe.name, path = spec.recipe.path, text = spec.recipe.text,
-    description = { about = spec.recipe.about, params = spec.params, claims = spec.claims },
+    description = { about = spec.recipe.about, params = spec.params, claims = spec.claims,
+      includes = spec.recipe.includes },
     given = given,
     seed = spec.seed,
     share = task.share,

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
--- Requiring this module gives every weight the methods `quantize`, `factor`, `share`, `error` and
+-- Requiring this module gives every weight the methods `quantize`, `prune`, `factor`, `share`, `error` and
 -- `histogram`.
 
 local check = require("vise.check")
@@ -148,6 +148,18 @@ end
 ---@return string? code "cancelled"
 function methods.share(self, options)
   return H.compress("share", "share", "kmeans", self, options)
+end
+
+--- The weight with a part of its numbers set to 0, of the kind sparse.
+---@param self vise.Weight
+---@param options? table `method` ("wanda" with `stats`, else "magnitude", if absent), `stats`
+--- (vise.Moments; wanda, ria and `refit` need them), `sparsity` and the method's other options
+---@return vise.Weight|nil weight
+---@return string? message
+---@return string? code "cancelled"
+function methods.prune(self, options)
+  local default = options and options.stats and "wanda" or "magnitude"
+  return H.compress("prune", "prune", default, self, options)
 end
 
 --- How its numbers are spread: counts in bins of equal width, drawn as bars by tostring.

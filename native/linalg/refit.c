@@ -20,6 +20,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 enum { ROWS = 512, STEPS = 100, GRAIN = 4 };
 
@@ -31,7 +32,9 @@ typedef struct block {
   const float *w;
   int64_t ldv, ldw, k, n_rows;
   const float *h, *inverse; /* inverse of the diagonal; 0 of what is not above 0 */
-  float *d, *r, *p, *q;
+  float *d, *r;             /* of every row */
+  float *p, *q;             /* of the rows that are not done: slot i is of row rows[i] */
+  int64_t *rows, n_slots;
   int *exponents; /* of the rows' greatest numbers */
   double *first;  /* <r, z> at the start */
   double *now;    /* <r, z>; 0: the row is done */
@@ -64,15 +67,16 @@ static void take_differences(void *arg, int64_t begin, int64_t end, int worker) 
   }
 }
 
-/* <r, z>; p = z + share p. */
-static void turn(const block *b, int64_t i, double share) {
-  const float *r = b->r + i * b->k;
-  float *p = b->p + i * b->k;
+/* p = z + share p */
+static void turn(const block *b, int64_t slot, double share) {
+  const float *r = b->r + b->rows[slot] * b->k;
+  float *p = b->p + slot * b->k;
   for (int64_t j = 0; j < b->k; j++) {
     p[j] = r[j] * b->inverse[j] + (float)share * p[j];
   }
 }
 
+/* <r, z> */
 static double preconditioned(const block *b, int64_t i) {
   const float *r = b->r + i * b->k;
   double sum = 0.0;
@@ -95,33 +99,25 @@ static void start_rows(void *arg, int64_t begin, int64_t end, int worker) {
       b->p[at] = 0.0f;
     }
     b->first[i] = b->now[i] = preconditioned(b, i);
+    b->rows[i] = i;
     turn(b, i, 0.0);
   }
 }
 
-/* A row that is done leaves the others' products alone. */
-static void stop_row(const block *b, int64_t i) {
-  b->now[i] = 0.0;
-  for (int64_t j = 0; j < b->k; j++) {
-    b->p[i * b->k + j] = 0.0f;
-  }
-}
-
 /* q holds p H. */
-static void step_rows(void *arg, int64_t begin, int64_t end, int worker) {
+static void step_slots(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const block *b = arg;
-  for (int64_t i = begin; i < end; i++) {
-    const float *v = b->v + i * b->ldv, *p = b->p + i * b->k, *q = b->q + i * b->k;
+  for (int64_t slot = begin; slot < end; slot++) {
+    const int64_t i = b->rows[slot];
+    const float *v = b->v + i * b->ldv, *p = b->p + slot * b->k, *q = b->q + slot * b->k;
     float *d = b->d + i * b->k, *r = b->r + i * b->k;
     double curvature = 0.0;
     for (int64_t j = 0; j < b->k; j++) {
       curvature += (double)p[j] * (double)q[j];
     }
-    if (b->now[i] == 0.0) {
-      continue;
-    } else if (!(curvature > 0.0)) { /* of no use: H is singular, or is after rounding */
-      stop_row(b, i);
+    if (!(curvature > 0.0)) { /* of no use: H is singular, or is after rounding */
+      b->now[i] = 0.0;
       continue;
     }
     const float step = (float)(b->now[i] / curvature);
@@ -130,13 +126,22 @@ static void step_rows(void *arg, int64_t begin, int64_t end, int worker) {
       r[j] = v[j] != 0.0f ? r[j] - step * q[j] : 0.0f;
     }
     const double before = b->now[i], after = preconditioned(b, i);
-    if (!(after > TOLERANCE * TOLERANCE * b->first[i])) {
-      stop_row(b, i);
-    } else {
-      b->now[i] = after;
-      turn(b, i, after / before);
+    b->now[i] = after > TOLERANCE * TOLERANCE * b->first[i] ? after : 0.0;
+    turn(b, slot, after / before);
+  }
+}
+
+/* Rows that are done give up their slots. */
+static void close_ranks(block *b) {
+  int64_t n = 0;
+  for (int64_t slot = 0; slot < b->n_slots; slot++) {
+    if (b->now[b->rows[slot]] > 0.0) {
+      b->rows[n] = b->rows[slot];
+      memmove(b->p + n * b->k, b->p + slot * b->k, (size_t)b->k * sizeof *b->p);
+      n++;
     }
   }
+  b->n_slots = n;
 }
 
 static void finish_rows(void *arg, int64_t begin, int64_t end, int worker) {
@@ -151,25 +156,20 @@ static void finish_rows(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
-static int64_t count_left(const block *b) {
-  int64_t n = 0;
-  for (int64_t i = 0; i < b->n_rows; i++) {
-    n += b->now[i] > 0.0;
-  }
-  return n;
-}
-
 static vise_status refit_block(block *b, int64_t *n_left, vise_err *err) {
   vise_rows_dense dense;
   const vise_rows h = vise_rows_f32(&dense, b->h, b->k, b->k, b->k);
   VISE_TRY(vise_parallel_for(b->n_rows, GRAIN, take_differences, b, err));
   VISE_TRY(vise_gemm_f32(b->r, b->k, b->q, b->k, b->n_rows, &h, err));
   VISE_TRY(vise_parallel_for(b->n_rows, GRAIN, start_rows, b, err));
-  for (int step = 0; step < STEPS && count_left(b) > 0; step++) {
-    VISE_TRY(vise_gemm_f32(b->q, b->k, b->p, b->k, b->n_rows, &h, err));
-    VISE_TRY(vise_parallel_for(b->n_rows, GRAIN, step_rows, b, err));
+  b->n_slots = b->n_rows;
+  close_ranks(b);
+  for (int step = 0; step < STEPS && b->n_slots > 0; step++) {
+    VISE_TRY(vise_gemm_f32(b->q, b->k, b->p, b->k, b->n_slots, &h, err));
+    VISE_TRY(vise_parallel_for(b->n_slots, GRAIN, step_slots, b, err));
+    close_ranks(b);
   }
-  *n_left += count_left(b);
+  *n_left += b->n_slots;
   return vise_parallel_for(b->n_rows, GRAIN, finish_rows, b, err);
 }
 
@@ -202,6 +202,7 @@ vise_status vise_refit(float *v,
   int64_t n_left = 0;
   void *floats = NULL, *numbers = NULL;
   int exponents[ROWS];
+  int64_t slots[ROWS];
   VISE_TRY(vise_mem_alloc_array(&floats, (k + 1 + 4 * rows) * k, sizeof(float), err));
   vise_status st = vise_mem_alloc_array(&numbers, 2 * rows, sizeof(double), err);
   if (st == VISE_OK) {
@@ -220,6 +221,7 @@ vise_status vise_refit(float *v,
                  .r = scratch + rows * k,
                  .p = scratch + 2 * rows * k,
                  .q = scratch + 3 * rows * k,
+                 .rows = slots,
                  .exponents = exponents,
                  .first = numbers,
                  .now = (double *)numbers + rows};

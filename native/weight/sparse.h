@@ -46,6 +46,13 @@ vise_status vise_weight_sparse(vise_weight **out,
                                const vise_sparse_options *options,
                                vise_err *err) VISE_MUST_USE;
 
+/* The same in the layout that takes the fewest bytes among `n`, 1 to 4: the first of equals. */
+vise_status vise_weight_sparse_smallest(vise_weight **out,
+                                        const vise_weight *w,
+                                        const vise_sparse_options *layouts,
+                                        int n,
+                                        vise_err *err) VISE_MUST_USE;
+
 /* The values of a sparse weight, [ceil(n / 256), 256]; NULL if `w` is of another kind; borrowed. */
 vise_weight *vise_weight_sparse_values(const vise_weight *w);
 

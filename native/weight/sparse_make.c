@@ -239,14 +239,17 @@ store_values(vise_weight **out, const vise_tensor *t, vise_dtype dtype, vise_err
   return st;
 }
 
-static vise_status fill(vise_weight **out, making *a, const vise_sparse_options *o, vise_err *err) {
-  sparse *s = a->s;
-  int64_t n = s->base.m * s->groups * s->n;
-  if (s->layout == VISE_SPARSE_NM) {
-    VISE_TRY(check_groups(a, err));
-  } else {
-    VISE_TRY(count_all(a, &n, err));
+/* Entries of each unit, where they begin, and how many there are. */
+static vise_status count_entries(making *a, int64_t *n_out, vise_err *err) {
+  if (a->s->layout == VISE_SPARSE_NM) {
+    *n_out = a->s->base.m * a->s->groups * a->s->n;
+    return check_groups(a, err);
   }
+  return count_all(a, n_out, err);
+}
+
+static vise_status fill(vise_weight **out, making *a, int64_t n, vise_dtype dtype, vise_err *err) {
+  sparse *s = a->s;
   VISE_TRY(create_parts(a, n, err));
   vise_tensor *t;
   const int64_t rows = vise_ceil_div(n * s->rows * s->columns, VISE_SPARSE_ROW);
@@ -255,10 +258,70 @@ static vise_status fill(vise_weight **out, making *a, const vise_sparse_options 
   vise_weight *values = NULL;
   vise_status st = vise_parallel_for(s->n_units, grain_of(s), fill_units, a, err);
   st = st == VISE_OK ? vise_sparse_index(s, err) : st;
-  st = st == VISE_OK ? store_values(&values, t, o->values, err) : st;
+  st = st == VISE_OK ? store_values(&values, t, dtype, err) : st;
   st = st == VISE_OK ? vise_sparse_finish(out, s, values, err) : st;
   vise_weight_release(values);
   vise_tensor_release(t);
+  return st;
+}
+
+/* The bytes of n entries and their values. */
+static int64_t bytes_of(const sparse *s, int64_t n, vise_dtype dtype) {
+  vise_part_shape shapes[SPARSE_PARTS];
+  const int n_parts = vise_sparse_shapes(s, n, shapes);
+  const int64_t rows = vise_ceil_div(n * s->rows * s->columns, VISE_SPARSE_ROW);
+  int64_t bytes = rows * VISE_SPARSE_ROW * (int64_t)vise_dtype_bytes(dtype);
+  for (int i = 0; i < n_parts; i++) {
+    int64_t part = (int64_t)vise_dtype_bytes(shapes[i].dtype);
+    for (int d = 0; d < shapes[i].rank; d++) {
+      part *= shapes[i].shape[d];
+    }
+    bytes += part;
+  }
+  return bytes;
+}
+
+/* One layout of x [m, k]: made, or where `bytes_out` is not NULL, only its bytes. */
+static vise_status make(vise_weight **out,
+                        int64_t *bytes_out,
+                        const vise_weight *dense,
+                        const vise_sparse_options *options,
+                        vise_err *err) {
+  sparse s;
+  void *counts = NULL;
+  VISE_TRY(vise_sparse_init(&s, dense->m, dense->k, options, err));
+  vise_status st = vise_mem_alloc_array(&counts, s.n_units + 1, sizeof(int64_t), err);
+  making a = {.s = &s, .x = vise_tensor_data(vise_weight_dense_tensor(dense)), .counts = counts};
+  int64_t n = 0;
+  st = st == VISE_OK ? count_entries(&a, &n, err) : st;
+  if (st == VISE_OK && bytes_out != NULL) {
+    *bytes_out = bytes_of(&s, n, options->values);
+  } else if (st == VISE_OK) {
+    st = fill(out, &a, n, options->values, err);
+  }
+  vise_mem_free(counts);
+  vise_sparse_clear(&s);
+  return st;
+}
+
+vise_status vise_weight_sparse_smallest(vise_weight **out,
+                                        const vise_weight *w,
+                                        const vise_sparse_options *layouts,
+                                        int n,
+                                        vise_err *err) {
+  *out = NULL;
+  vise_weight *expanded;
+  VISE_TRY(vise_weight_expand(&expanded, w, err));
+  int best = 0;
+  int64_t least = INT64_MAX, bytes = 0;
+  vise_status st = VISE_OK;
+  for (int i = 0; i < n && n > 1 && st == VISE_OK; i++) {
+    st = make(NULL, &bytes, expanded, &layouts[i], err);
+    best = bytes < least ? i : best;
+    least = bytes < least ? bytes : least;
+  }
+  st = st == VISE_OK ? make(out, NULL, expanded, &layouts[best], err) : st;
+  vise_weight_release(expanded);
   return st;
 }
 
@@ -266,22 +329,5 @@ vise_status vise_weight_sparse(vise_weight **out,
                                const vise_weight *w,
                                const vise_sparse_options *options,
                                vise_err *err) {
-  *out = NULL;
-  sparse s;
-  vise_weight *expanded;
-  void *counts = NULL;
-  VISE_TRY(vise_sparse_init(&s, w->m, w->k, options, err));
-  vise_status st = vise_weight_expand(&expanded, w, err);
-  if (st == VISE_OK) {
-    st = vise_mem_alloc_array(&counts, s.n_units + 1, sizeof(int64_t), err);
-  }
-  if (st == VISE_OK) {
-    making a = {
-        .s = &s, .x = vise_tensor_data(vise_weight_dense_tensor(expanded)), .counts = counts};
-    st = fill(out, &a, options, err);
-  }
-  vise_mem_free(counts);
-  vise_weight_release(expanded);
-  vise_sparse_clear(&s);
-  return st;
+  return vise_weight_sparse_smallest(out, w, options, 1, err);
 }

@@ -57,8 +57,7 @@ static bool setting_of(double *values, char text[64], const variant *v, int inde
          setting(values, text, v->method->params, index);
 }
 
-/* Of inputs that are correlated as real ones are, the same ones in every run. */
-static vise_moments *moments_of(int64_t n) {
+static vise_moments *new_moments(int64_t n) {
   enum { TOKENS = 64 };
   float *x = calloc((size_t)(2 * TOKENS * n) + 1, sizeof *x), *o = x + TOKENS * n;
   for (int64_t i = 0; i < TOKENS; i++) {
@@ -76,8 +75,23 @@ static vise_moments *moments_of(int64_t n) {
   return s;
 }
 
+/* Of inputs that are correlated as real ones are, the same ones in every run; made once for each n. */
+static const vise_moments *moments_of(int64_t n) {
+  enum { MAX_KEPT = 32 };
+  static vise_moments *kept[MAX_KEPT];
+  int at = 0;
+  while (kept[at] != NULL && kept[at]->n != n) {
+    at++;
+    assert_true(at < MAX_KEPT);
+  }
+  if (kept[at] == NULL) {
+    kept[at] = new_moments(n);
+  }
+  return kept[at];
+}
+
 /* Those that `v` needs or uses, or NULL. */
-static vise_moments *moments_for(const variant *v, int64_t k) {
+static const vise_moments *moments_for(const variant *v, int64_t k) {
   return (v->method->needs | v->method->uses) != 0 ? moments_of(k) : NULL;
 }
 
@@ -98,10 +112,7 @@ static vise_status try_run(vise_weight **out,
                            const vise_weight *w,
                            const double *values,
                            const float *importance) {
-  vise_moments *moments = moments_for(v, w->k);
-  const vise_status st = run_with(out, v, w, values, importance, moments);
-  vise_moments_free(moments);
-  return st;
+  return run_with(out, v, w, values, importance, moments_for(v, w->k));
 }
 
 static vise_weight *run(const variant *v, const vise_weight *w, const double *values) {
@@ -228,7 +239,7 @@ static void the_error_is_what_the_row_claims(void **state) {
     double values[VISE_PARAM_MAX];
     const int64_t k = fitting_defaults(v, 64, 1024, values);
     vise_weight *w = dense_f32(64, k, gaussian), *q;
-    vise_moments *moments = v->method->needs != 0 ? moments_of(k) : NULL;
+    const vise_moments *moments = v->method->needs != 0 ? moments_of(k) : NULL;
     TRY_OK(run_with(&q, v, w, values, NULL, moments));
 
     const double error = error_of(q, w, moments);
@@ -244,7 +255,6 @@ static void the_error_is_what_the_row_claims(void **state) {
            v->format == NULL ? "" : v->format->name, error, claim);
     assert_true(error <= claim);
     assert_true(!is_measured || error >= 0.9 * claim); /* a claim that says something */
-    vise_moments_free(moments);
     vise_weight_release(q);
     vise_weight_release(w);
   }
@@ -277,7 +287,7 @@ static void every_allocation_may_fail(void **state) {
     double values[VISE_PARAM_MAX];
     const int64_t k = fitting_defaults(&variants[i], 3, 40, values);
     vise_weight *w = dense_f32(3, k, gaussian);
-    vise_moments *moments = moments_for(&variants[i], k);
+    const vise_moments *moments = moments_for(&variants[i], k);
     vise_status st = VISE_ENOMEM;
     for (long n = 0; st != VISE_OK; n++) {
       vise_weight *q;
@@ -293,7 +303,6 @@ static void every_allocation_may_fail(void **state) {
       }
       assert_int_equal(vise_mem_live_blocks(), live);
     }
-    vise_moments_free(moments);
     vise_weight_release(w);
   }
 }
@@ -304,7 +313,7 @@ static void a_cancelled_run_gives_nothing(void **state) {
     double values[VISE_PARAM_MAX];
     const int64_t k = fitting_defaults(&variants[i], 8, 64, values);
     vise_weight *w = dense_f32(8, k, gaussian), *q = w;
-    vise_moments *moments = moments_for(&variants[i], k);
+    const vise_moments *moments = moments_for(&variants[i], k);
     const size_t live = vise_mem_live_blocks();
     vise_cancel();
 
@@ -314,7 +323,6 @@ static void a_cancelled_run_gives_nothing(void **state) {
     assert_int_equal(st, VISE_ECANCELLED);
     assert_null(q);
     assert_int_equal(vise_mem_live_blocks(), live);
-    vise_moments_free(moments);
     vise_weight_release(w);
   }
 }

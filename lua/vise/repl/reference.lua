@@ -86,6 +86,7 @@ m:coupled()  dimensions that go together]]),
     methods = H.rows("w", [[
 w:quantize { method = NAME, ... }  a compressed weight; `help "rtn"` tells the options
 w:factor { rank = r, stats = v, values = NAME }  the nearest product of two factors of that rank
+w:prune { sparsity = s, stats = v }  the least weights become 0; refit = true sets the others anew
 w:share { bits = b, per = NAME, stats = v }  tables of 2^b values, indices into them
 w:error(original, importance)  |w - original| / |original|, Frobenius norms
 w:histogram { bins = N }  counts in N bins of equal width, printed as bars

@@ -30,7 +30,7 @@ H.rows = {
   { name = "top1_se", summary = "standard error of top1, clustered" },
   { name = "nll_delta", summary = "nll less that of the original, paired token by token" },
   { name = "nll_delta_se", summary = "standard error of nll_delta, clustered" },
-  { name = "bytes", summary = "of the file or files on disk; packed bytes of an unsaved model" },
+  { name = "bytes", summary = "of the file or files on disk, in a recipe also of one not saved" },
   { name = "bits_per_weight", summary = "8 x bytes / parameters, tied places counted once" },
   { name = "text_bytes", summary = "bytes of the text that the scored tokens stand for" },
   { name = "seconds", summary = "time in forward passes, head and loss of the measured model" },

@@ -230,7 +230,7 @@ function H.result(model, plan, tally, against)
     perplexity = math.exp(nll),
     perplexity_se = math.exp(nll) * nll_se,
     bytes = bytes,
-    bits_per_weight = 8 * bytes / model:parameters(),
+    bits_per_weight = 8 * bytes / model:original_parameters(),
   }
   if against then
     measured.kl, measured.kl_se = statistics.mean(tally.kl, plan.counts)

@@ -156,6 +156,12 @@ function Model:parameters()
   return sum
 end
 
+--- Numbers of the model that this one was made from: what bits per weight are counted by.
+---@return integer
+function Model:original_parameters()
+  return (self._original or self):parameters()
+end
+
 --- Packed bytes of all weights and tensors; tied places count once.
 ---@return integer|nil bytes
 ---@return string? message

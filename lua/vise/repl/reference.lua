@@ -68,6 +68,7 @@ m:compress(rules)  a new model; rules are { { match = PATTERN, method = NAME, ..
 m:generate(prompt, options)  text that goes on; options: tokens, seed, temperature, top_k, top_p
 m:save(path)  writes a `.vise` file
 m:parameters()  numbers in all weights and tensors, tied places once
+m:original_parameters()  those of the model it was made from: bits per weight are counted by them
 m:bytes()  packed bytes of all weights and tensors
 m:disk_bytes()  bytes of its file or files; nil if it was not saved
 m:hidden(batch, caches)  hidden states [t, d] of { ids = i32 tensor, starts = { 1, ... } }

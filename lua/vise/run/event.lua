@@ -83,7 +83,7 @@ function H.claims(given)
   return copy
 end
 
-H.row_texts = { name = true, protocol = true }
+H.row_texts = { method = true, name = true, protocol = true }
 H.row_numbers = {}
 for _, field in ipairs(fields.list()) do
   H.row_numbers[field.name] = true
@@ -93,11 +93,20 @@ function H.row(given)
   local row = {}
   for name, value in pairs(given) do
     assert(H.row_texts[name] and H.text(value)
-      or H.row_numbers[name] and (H.number(value) or value == native.json.null))
+      or H.row_numbers[name] and (H.number(value) or value == native.json.null)
+      or name == "options" and H.options(value))
     row[name] = value
   end
   assert(row.name and row.protocol)
   return row
+end
+
+--- Of the method of a row: names with a text, a number or true or false each.
+function H.options(given)
+  for name, value in pairs(given) do
+    assert(H.text(name) and (H.text(value) or H.number(value) or type(value) == "boolean"))
+  end
+  return given
 end
 
 function H.artifact(given)

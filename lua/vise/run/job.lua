@@ -162,9 +162,7 @@ function H:_fitted(m, fitted, budget)
   for _ = 1, H.fit_rounds do
     local rules, rows, expected = fitted:choose(room)
     local handle = self:compress(m, rules)
-    local path = self._cache .. "/fitted.vise"
-    local bytes = assert(save.run(self:_model(handle, "fit"), path, { sync = false })).bytes
-    assert(native.file.remove_tree(path))
+    local bytes = self:_weigh(self:_model(handle, "fit"))
     self:note(("fit: %d bytes of %d, expected %d and a divergence of %.5f"):format(bytes, budget,
       expected.bytes, expected.loss))
     for _, row in ipairs(rows) do
@@ -181,7 +179,8 @@ end
 
 --- Measure a model on a text; the row is recorded and returned.
 ---@param m vise.Model
----@param opts {text: any, protocol: string, against?: vise.Model, name?: string}
+---@param opts {text: any, protocol: string, against?: vise.Model, name?: string, method?: string, options?: table}
+--- `method` and `options` stand in the row as they are given, for whoever reads many
 ---@return table row frozen
 function H:measure(m, opts)
   m = self:_model(m, "measure")
@@ -203,7 +202,7 @@ function H:measure(m, opts)
       self._kept:put_table(key, row)
     end
   end
-  row.name = name
+  row.name, row.method, row.options = name, given.method, H.labels(opts.options)
   self._rows[#self._rows + 1] = row
   self._models[#self._rows] = m
   self:_write_rows()
@@ -213,7 +212,7 @@ end
 
 function H:_evaluate(m, against, text, protocol, name)
   self:_make_weights(m, "compress " .. name)
-  return assert(metric.evaluate(m, {
+  local row = assert(metric.evaluate(m, {
     text = self:_text(text, "measure"),
     protocol = protocol,
     against = against,
@@ -221,6 +220,20 @@ function H:_evaluate(m, against, text, protocol, name)
     cache = self._cache,
     on_progress = self:_progress("measure " .. name, "tokens"),
   }))
+  if not m:disk_bytes() then
+    row.bytes = self:_weigh(m)
+    row.bits_per_weight = 8 * row.bytes / m:original_parameters()
+  end
+  return row
+end
+
+--- Bytes of the file that a model would be saved to.
+function H:_weigh(m)
+  local path = self._cache .. "/weighed.vise"
+  assert(native.file.make_dirs(self._cache))
+  local bytes = assert(save.run(m, path, { sync = false })).bytes
+  assert(native.file.remove_tree(path))
+  return bytes
 end
 
 --- What decides the numbers of a row, or nil if a model's content has no name.
@@ -247,7 +260,7 @@ function H:save(m)
   }))
   local reader <close> = assert(native.artifact.open(path))
   assert(reader:measure_entropy())
-  local bits_per_weight = 8 * saved.bytes / m:parameters()
+  local bits_per_weight = 8 * saved.bytes / m:original_parameters()
   self._artifact = {
     file = "model.vise",
     bytes = saved.bytes,
@@ -304,6 +317,7 @@ end
 H.verbs = { "open", "calibrate", "compress", "fit", "measure", "save", "log" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
+  { name = "method", kind = "string", doc = "what the row says it is of" },
   { name = "protocol", kind = "string", doc = "how to measure" },
   { name = "name", kind = "string", doc = "of the row" },
 }
@@ -316,9 +330,9 @@ H.fit_rows = {
 H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
-H.measure_names = { "against", "name", "protocol", "text" }
+H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
 H.most_items = 10000
-H.handles = { against = true, candidates = true, stats = true, text = true }
+H.handles = { against = true, candidates = true, options = true, stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not known.
@@ -335,6 +349,23 @@ function H.plain(who, opts, names)
     end
   end
   return plain
+end
+
+--- The options of a row: names with a text, a number, true or false.
+function H.labels(options)
+  if options == nil then
+    return nil
+  end
+  local labels = {}
+  for name, value in pairs(options) do
+    local kind = type(value)
+    if type(name) ~= "string" or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+      check.fail("measure: options: %s is %s, expected a text, a number, true or false",
+        check.quote(name), check.quote(value))
+    end
+    labels[name] = value
+  end
+  return labels
 end
 
 --- A recipe's list of tables as plain ones.

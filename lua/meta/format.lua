@@ -13,10 +13,4 @@ local M = {}
 ---@return vise.NativeFormat[]
 function M.list() end
 
---- Would encoding look at an importance of columns?
----@param name string
----@param values number[] one a parameter; choices by their index from 0
----@return boolean
-function M.uses_importance(name, values) end
-
 return M

@@ -13,6 +13,7 @@ local M = {}
 ---@field uses string[]
 ---@field is_exact boolean
 ---@field takes_format boolean
+---@field takes_importance boolean
 ---@field params vise.OptionRow[] its own; those of a format come after them
 
 ---@return vise.NativeMethod[]

@@ -116,7 +116,7 @@ static void push_needs(lua_State *L, unsigned needs) {
   }
 }
 
-/* native.method.list() -> {{name, family, summary, source, version, needs, uses, is_exact, takes_format,
+/* native.method.list() -> {{name, family, summary, source, version, needs, uses, is_exact, takes_format, takes_importance,
    params}, ...}; params: the method's own */
 static int method_list(lua_State *L) {
   lua_newtable(L);
@@ -132,6 +132,8 @@ static int method_list(lua_State *L) {
     lua_setfield(L, -2, "is_exact");
     lua_pushboolean(L, method->takes_format);
     lua_setfield(L, -2, "takes_format");
+    lua_pushboolean(L, method->takes_importance);
+    lua_setfield(L, -2, "takes_importance");
     lua_seti(L, -2, i + 1);
   }
   return 1;
@@ -160,8 +162,14 @@ static const vise_format *check_format(lua_State *L, int arg, const vise_method 
   return format;
 }
 
-/* The list of numbers at `arg`, one per row of `params`; choices are indices from 0. */
-static void check_numbers(lua_State *L, int arg, const vise_param *params, double *values) {
+/* The list of numbers at `arg`, one per parameter; choices are indices from 0. */
+static void check_values(lua_State *L,
+                         int arg,
+                         const vise_method *method,
+                         const vise_format *format,
+                         double values[VISE_PARAM_MAX]) {
+  vise_param params[VISE_PARAM_MAX + 1];
+  vise_method_params(params, method, format);
   luaL_checktype(L, arg, LUA_TTABLE);
   for (int i = 0; params[i].name != NULL; i++) {
     int is_number;
@@ -172,16 +180,6 @@ static void check_numbers(lua_State *L, int arg, const vise_param *params, doubl
     }
     lua_pop(L, 1);
   }
-}
-
-static void check_values(lua_State *L,
-                         int arg,
-                         const vise_method *method,
-                         const vise_format *format,
-                         double values[VISE_PARAM_MAX]) {
-  vise_param params[VISE_PARAM_MAX + 1];
-  vise_method_params(params, method, format);
-  check_numbers(L, arg, params, values);
 }
 
 /* native.method.check(name, format|nil, m, k, values) -> true; raises what is wrong */
@@ -248,20 +246,7 @@ static int method_run(lua_State *L) {
   return 2;
 }
 
-/* native.format.uses_importance(name, values) -> boolean: would encoding look at it? */
-static int format_uses_importance(lua_State *L) {
-  const char *name = luaL_checkstring(L, 1);
-  vise_format_spec s = {.format = vise_format_find(name)};
-  if (s.format == NULL) {
-    luaL_argerror(L, 1, lua_pushfstring(L, "unknown format '%s'", name));
-  }
-  check_numbers(L, 2, s.format->params, s.values);
-  lua_pushboolean(L, s.format->uses_importance != NULL && s.format->uses_importance(&s));
-  return 1;
-}
-
-static const luaL_Reg format_functions[] = {
-    {"list", format_list}, {"uses_importance", format_uses_importance}, {NULL, NULL}};
+static const luaL_Reg format_functions[] = {{"list", format_list}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"list", method_list},

@@ -206,6 +206,7 @@ const vise_method vise_method_svd = {
     .version = 1,
     .uses = VISE_NEEDS_MOMENTS,
     .is_exact = false,
+    .takes_importance = true,
     .max_rel_error = 0.67,
     .params = svd_params,
     .check = svd_check,

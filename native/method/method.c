@@ -85,8 +85,8 @@ bool vise_method_uses_importance(const vise_method *method,
                                  int64_t m,
                                  int64_t k,
                                  const double *values) {
-  if (format == NULL || format->uses_importance == NULL) {
-    return false;
+  if (format == NULL || !method->takes_importance || format->uses_importance == NULL) {
+    return format == NULL && method->takes_importance;
   }
   const vise_format_spec s = format_spec(method, format, m, k, values);
   return format->uses_importance(&s);

@@ -49,6 +49,7 @@ typedef struct vise_method {
   unsigned needs, uses;     /* of vise_needs: what must be there, and what else is looked at */
   bool is_exact;            /* the same parts at every level and thread count */
   bool takes_format;        /* writes any number format, whose options follow its own */
+  bool takes_importance;    /* looks at it, if the format that it takes does */
   double max_rel_error;     /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the
                            contract test wants 0.9 to 1 times it; 0 with takes_format: that of the
                            format. Of methods that need moments: of the outputs; with takes_format,

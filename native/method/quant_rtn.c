@@ -33,6 +33,7 @@ const vise_method vise_method_rtn = {
     .needs = VISE_NEEDS_NOTHING,
     .is_exact = true,
     .takes_format = true,
+    .takes_importance = true,
     .params = no_params,
     .run = rtn_run,
 };

@@ -284,6 +284,7 @@ const vise_method vise_method_kmeans = {
     .source = "Han et al. 2016, arXiv:1510.00149; Kim et al. 2024, arXiv:2306.07629 (SqueezeLLM)",
     .version = 1,
     .is_exact = true,
+    .takes_importance = true,
     .max_rel_error = 0.098,
     .params = kmeans_params,
     .check = kmeans_check,

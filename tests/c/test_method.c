@@ -345,6 +345,8 @@ static void importance_is_used_or_refused(void **state) {
 
     const vise_status st = try_run(&q, &variants[i], w, values, some_importance);
 
+    assert_int_equal(st == VISE_OK, vise_method_uses_importance(variants[i].method,
+                                                                variants[i].format, 8, k, values));
     if (st == VISE_EARG) {
       assert_null(q);
     } else {

@@ -28,6 +28,7 @@ local H = {}
 ---@field is_exact boolean the same bytes at every CPU level and thread count
 ---@field params vise.OptionRow[] its own; see vise.method.params
 ---@field is_own? boolean registered, not part of vise
+---@field takes_importance? boolean looks at it, if the format that it takes does
 ---@field takes_format? boolean the option `format` names a number format, whose options are its too
 ---@field inner? vise.InnerMethod an option of it names another method, whose options are its too
 ---@field run fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
@@ -199,15 +200,10 @@ end
 ---@return string? code
 function M.run_inner(name, w, resolved, extra)
   local inner, options = M.inner(name, resolved)
-  local given = { name = extra.name, seed = extra.seed, importance = extra.importance }
-  if extra.moments then
-    for key, value in pairs(M.extra(inner, extra.moments)) do
-      given[key] = value
-    end
-  end
-  if not H.looks_at_importance(inner, options) then
-    given.importance = nil
-  end
+  local m, k = table.unpack(w:shape())
+  local given = extra.moments and M.extra_for(inner, extra.moments, m, k, options)
+    or { importance = H.uses_importance(inner, m, k, options) and extra.importance or nil }
+  given.name, given.seed = extra.name, extra.seed
   return M.run(inner, w, options, given)
 end
 
@@ -288,12 +284,8 @@ end
 ---@return vise.MethodExtra
 function M.extra_for(name, moments, m, k, options)
   local extra = M.extra(name, moments)
-  if extra.importance then
-    local method, resolved = M.find(name), M.resolve(name, options)
-    if not method.takes_format or not native.method.uses_importance(name, resolved.format, m, k,
-        H.values(method, resolved)) then
-      extra.importance = nil
-    end
+  if extra.importance and not H.uses_importance(name, m, k, options) then
+    extra.importance = nil
   end
   return extra
 end
@@ -401,17 +393,14 @@ function H.with_default(row, defaults)
   return copy
 end
 
---- Would a method with these options look at the importance of columns?
-function H.looks_at_importance(name, resolved)
+--- Would a method with these options look at the importance of columns, instead of refusing it?
+function H.uses_importance(name, m, k, options)
   local method = M.find(name)
   if not method.takes_format then
-    return true
+    return method.takes_importance == true
   end
-  local values = {}
-  for _, row in ipairs(H.load_formats()[resolved.format].params) do
-    values[#values + 1] = H.number(row, resolved[row.name])
-  end
-  return native.format.uses_importance(resolved.format, values)
+  local resolved = M.resolve(name, options)
+  return native.method.uses_importance(name, resolved.format, m, k, H.values(method, resolved))
 end
 
 --- Names of the Lua files beside this one.

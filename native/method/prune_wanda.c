@@ -31,6 +31,7 @@ const vise_method vise_method_wanda = {
     .version = 1,
     .needs = VISE_NEEDS_MOMENTS,
     .is_exact = true,
+    .takes_importance = true,
     .max_rel_error = 0.26,
     .params = vise_prune_params,
     .check = vise_prune_check,

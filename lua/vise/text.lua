@@ -116,7 +116,7 @@ function M.table(rows, columns, options)
   end
   lines[1] = H.line(titles, widths, aligns)
   if options.rule ~= false then
-    lines[2] = table.concat(rules, "  ")
+    lines[2] = (table.concat(rules, "  "):gsub("%s+$", ""))
   end
   for _, row in ipairs(rows) do
     lines[#lines + 1] = H.line(row, widths, aligns)

@@ -1,32 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise runs: the list follows the directories; conditions, order and columns; show, diff, rm.
+local fake_run = require("support.fake_run")
 local lu = require("luaunit")
 local native = require("vise.native")
 local program = require("support.program")
 
+local write_run = fake_run.write
 local AT <const> = "2026-11-21T10:00:"
 local folder
-
---- A run directory as `vise run` leaves it, of what a list shows. Numbers are made up.
-local function write_run(path, o)
-  local record = {
-    format = 1,
-    recipe = { name = o.recipe or "first", path = "first.lua", text = "", sha256 = "00" },
-    parameters = { bits = o.bits, group = o.group or 32, model = o.model or "m" },
-    inputs = { model = { kind = "model", given = "m", path = "/m", sha256 = ("a"):rep(64) } },
-    rows = native.json.array({
-      { name = "original", protocol = "nll-64", nll = 1.5, bytes = 4000, seconds = 9 },
-      { name = "small", protocol = "nll-64", nll = 1.75, bytes = o.bytes, kl = o.kl, seconds = 3 },
-    }),
-    claims = native.json.array({}),
-    errors = o.errors,
-    seed = 0, seconds = 2.5, started = o.started or "2026-11-21T10:00:00Z", vise = "0.1.0",
-  }
-  assert(native.file.make_dirs(path))
-  local ledger = native.json.encode(native.json.array(o.ledger or {}))
-  assert(native.file.replace(path .. "/ledger.json", ledger))
-  assert(native.file.replace(path .. "/run.json", native.json.encode(record)))
-end
 
 local function vise(...)
   local output, code, errors = program.run({ ... }, { VISE_TEST_FOLDER = folder })

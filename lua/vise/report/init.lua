@@ -1,0 +1,212 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- What a report is made of: the runs of a sweep, or some runs, with all that is known of each.
+
+local check = require("vise.check")
+local compare = require("vise.run.compare")
+local front = require("vise.sweep.front")
+local native = require("vise.native")
+local refusal = require("vise.model.refusal")
+local summary = require("vise.run.summary")
+local sweep_of = require("vise.sweep")
+
+local must = refusal.must
+
+local M = {}
+local H = {}
+
+---@class vise.ReportEntry one trial, or one run
+---@field id integer its number in the report; of a sweep that of the trial
+---@field run? string directory
+---@field recipe string
+---@field status "done"|"stopped"|"failed"|"pending"
+---@field message? string why it failed
+---@field params table<string, any>
+---@field numbers table<string, number>
+---@field seconds? number
+---@field is_best boolean on the front
+---@field tensors {name: string, description: string, bytes: integer, error: number?}[]
+
+---@class vise.Report
+---@field title string
+---@field objectives string[]
+---@field entries vise.ReportEntry[]
+---@field parameters string[] those in which the entries differ
+---@field numbers string[] those that some entry has
+---@field curves {label: string, name: string, x: string, points: number[][]}[]
+---@field recipes {name: string, path: string, sha256: string, text: string}[]
+---@field provenance {name: string, value: string}[]
+
+--- The report over a sweep, or over run directories.
+---@param paths string[] one sweep, or any number of runs
+---@param objectives string[]|nil those of the sweep, else kl and bytes, if absent
+---@return vise.Report|nil
+---@return string? message
+---@return string? code
+function M.collect(paths, objectives)
+  return refusal.protect(function()
+    if #paths == 1 and native.file.stat(paths[1] .. "/sweep.json") then
+      return H.of_sweep(must(sweep_of.load(paths[1])), objectives)
+    end
+    return H.of_runs(paths, objectives or { "kl", "bytes" })
+  end)
+end
+
+function H.of_sweep(sweep, objectives)
+  local report = H.new(("%s, %s"):format(sweep.spec.recipe.name, sweep.directory),
+    objectives or sweep.spec.objectives)
+  for _, trial in ipairs((sweep_of.trials(sweep))) do
+    local entry = { id = trial.id, recipe = sweep.spec.recipe.name, status = trial.status,
+      message = trial.message, params = trial.params, numbers = {}, tensors = {} }
+    if trial.run then
+      H.read_run(report, entry, trial.run)
+      entry.status = trial.status
+    end
+    report.entries[#report.entries + 1] = entry
+  end
+  H.add_rungs(report, sweep)
+  return H.finish(report)
+end
+
+function H.of_runs(paths, objectives)
+  local title = #paths == 1 and paths[1] or ("%d runs"):format(#paths)
+  local report = H.new(title, objectives)
+  for i, path in ipairs(paths) do
+    local entry = { id = i, status = "done", numbers = {}, tensors = {} }
+    H.read_run(report, entry, path)
+    report.entries[i] = entry
+  end
+  return H.finish(report)
+end
+
+function H.new(title, objectives)
+  return { title = title, objectives = objectives, entries = {}, curves = {}, recipes = {},
+    _facts = {} }
+end
+
+--- What the directory of a run says of it.
+function H.read_run(report, entry, path)
+  local record = must(summary.read(path))
+  local facts = summary.of(path, record)
+  entry.run, entry.recipe, entry.seconds = path, facts.recipe, facts.seconds
+  entry.numbers, entry.params = facts.numbers, {}
+  for _, key in ipairs({ "parameters", "inputs" }) do
+    for name, value in pairs(facts[key]) do
+      entry.params[name] = value
+    end
+  end
+  for name, tensor in check.sorted_pairs(must(compare.tensors(path))) do
+    table.insert(entry.tensors, { name = name, description = tensor.description,
+      bytes = tensor.bytes, error = tensor.error })
+  end
+  H.add_recipe(report, record.recipe)
+  H.add_facts(report, record)
+end
+
+--- Each recipe once, what it includes after it.
+function H.add_recipe(report, recipe)
+  local all = { recipe, table.unpack(recipe.includes or {}) }
+  for _, one in ipairs(all) do
+    local is_known = false
+    for _, known in ipairs(report.recipes) do
+      is_known = is_known or known.sha256 == one.sha256
+    end
+    if not is_known then
+      table.insert(report.recipes, { name = one.name or one.path, path = one.path,
+        sha256 = one.sha256, text = one.text })
+    end
+  end
+end
+
+--- What the runs were made with: values of a name that differ stand side by side.
+function H.add_facts(report, record)
+  local machine = record.machine or {}
+  local facts = { vise = record.vise, seed = record.seed, processor = machine.cpu_model,
+    ["CPU level"] = machine.cpu_level, threads = machine.threads }
+  for name, version in pairs(machine.libraries or {}) do
+    facts[name] = version
+  end
+  for name, input in pairs(record.inputs) do
+    facts["input " .. name] = ("%s  sha256 %s"):format(input.given, input.sha256)
+  end
+  for name, value in pairs(facts) do
+    local values = report._facts[name] or {}
+    values[tostring(value)], report._facts[name] = true, values
+  end
+  local first, last = report._first, report._last
+  local started = tostring(record.started)
+  report._first = (first == nil or started < first) and started or first
+  report._last = (last == nil or started > last) and started or last
+end
+
+--- Of halving: how the first objective of each trial went with the share of the text.
+function H.add_rungs(report, sweep)
+  local name, by_trial = report.objectives[1], {}
+  for _, task in ipairs(sweep.tasks) do
+    if task.numbers and task.numbers[name] then
+      local points = by_trial[task.trial] or {}
+      points[#points + 1], by_trial[task.trial] = { task.share, task.numbers[name] }, points
+    end
+  end
+  for trial, points in check.sorted_pairs(by_trial) do
+    if #points > 1 then
+      table.insert(report.curves, { label = "#" .. trial, name = name, x = "share of the text",
+        points = points })
+    end
+  end
+end
+
+function H.finish(report)
+  local vectors = {}
+  for i, entry in ipairs(report.entries) do
+    vectors[i] = entry.status == "done" and front.vector(entry.numbers, report.objectives) or false
+  end
+  for _, entry in ipairs(report.entries) do
+    entry.is_best = false
+  end
+  for _, i in ipairs(front.front(vectors)) do
+    report.entries[i].is_best = true
+  end
+  report.parameters, report.numbers = H.varied(report.entries), H.names(report.entries)
+  local provenance = { { name = "runs", value = tostring(#report.entries) } }
+  if report._first then
+    table.insert(provenance, { name = "started", value = report._first == report._last
+      and report._first or report._first .. " to " .. report._last })
+  end
+  for name, values in check.sorted_pairs(report._facts) do
+    table.insert(provenance,
+      { name = name, value = table.concat(check.sorted_keys(values), ", ") })
+  end
+  report.provenance = provenance
+  report._facts, report._first, report._last = nil, nil, nil
+  return report
+end
+
+--- Parameters that are not the same everywhere.
+function H.varied(entries)
+  local first, varies = {}, {}
+  for _, entry in ipairs(entries) do
+    for name, value in pairs(entry.params) do
+      if first[name] == nil then
+        first[name] = value
+      end
+    end
+  end
+  for _, entry in ipairs(entries) do
+    for name, value in pairs(entry.params) do
+      varies[name] = varies[name] or value ~= first[name] or nil
+    end
+  end
+  return check.sorted_keys(varies)
+end
+
+function H.names(entries)
+  local names = {}
+  for _, entry in ipairs(entries) do
+    for name in pairs(entry.numbers) do
+      names[name] = true
+    end
+  end
+  return check.sorted_keys(names)
+end
+
+return M

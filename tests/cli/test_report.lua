@@ -1,0 +1,224 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- vise report: the front marked, numbers exact in files, a page that works in a browser.
+local fake_run = require("support.fake_run")
+local lu = require("luaunit")
+local native = require("vise.native")
+local program = require("support.program")
+
+local folder
+
+local function env()
+  return { VISE_TEST_FOLDER = folder }
+end
+
+local function report(...)
+  local output, code, errors = program.run({ "report", ... }, env())
+  lu.assertEquals(errors, "")
+  lu.assertEquals(code, 0)
+  return output
+end
+
+local function read(name)
+  return assert(native.file.read(folder .. "/" .. name))
+end
+
+local function has(name)
+  local process <close> = assert(native.process.spawn({
+    argv = { "/bin/sh", "-c", "command -v " .. name .. " > /dev/null" } }))
+  return process:wait() == 0
+end
+
+--- A recipe that would break a page, a table or a script that took it for more than text.
+local HOSTILE <const> = "-- </script><script>document.title = 'broken'</script> | ``` <!-- $& %1 @DATA@\n"
+
+TestReport = {}
+
+function TestReport:setUp()
+  folder = program.folder() .. "/report"
+  local function ledger(bytes)
+    return { { name = "embed", description = "bf16", coded = 900 },
+      { name = "layers.0.mlp.up", description = "int3/g32", coded = bytes },
+      { name = "layers.1.mlp.up", description = "int3/g32", coded = 2 * bytes } }
+  end
+  -- b is beaten by c in both numbers; a and c are the front
+  fake_run.write(folder .. "/runs/a", { bits = 2, kl = 0.5, kl_se = 0.01, bytes = 1000, text = HOSTILE,
+    ledger = ledger(100), errors = { ["layers.0.mlp.up"] = 0.25, ["layers.1.mlp.up"] = 0.5 } })
+  fake_run.write(folder .. "/runs/b", { bits = 3, kl = 0.3, bytes = 3000, text = HOSTILE })
+  fake_run.write(folder .. "/runs/c", { bits = 4, kl = 0.1 + 0.2, bytes = 2000, text = HOSTILE })
+end
+
+function TestReport:tearDown()
+  native.file.remove_tree(folder)
+end
+
+function TestReport:test_the_table_marks_the_front()
+  lu.assertEquals(report("a", "runs/b", "c", "--objective", "bytes,nll"), [[
+run     bits    bytes   nll  bits/weight   time
+───  ─  ────  ───────  ────  ───────────  ─────
+  1  *     2   1000 B  1.75            -  2.5 s
+  2        3  2.9 KiB  1.75            -  2.5 s
+  3        4  2.0 KiB  1.75            -  2.5 s
+
+3 runs: 1 of 3 on the front of bytes, nll (*)
+]])
+end
+
+function TestReport:test_conditions_choose_runs()
+  lu.assertStrContains(report("bits>=3"), "2 runs: 2 of 2 on the front of kl, bytes (*)\n")
+  local _, code, errors = program.run({ "report", "bits=9" }, env())
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(errors, "no runs fit the conditions")
+end
+
+function TestReport:test_csv_has_every_number_exactly()
+  fake_run.write(folder .. "/runs/d", { recipe = 'a "b", c' })
+  local lines = {}
+  for line in report("a", "c", "d", "--format", "csv"):gmatch("(.-)\r\n") do
+    lines[#lines + 1] = line
+  end
+
+  lu.assertEquals(lines[1], "id,run,recipe,status,front,seconds,bits,group,model,bytes,kl,kl_se,nll")
+  lu.assertEquals(lines[2], "1,runs/a,first,done,true,2.5,2,32,m,1000,0.5,0.01,1.75")
+  lu.assertEquals(lines[3],
+    "2,runs/c,first,done,true,2.5,4,32,m,2000,0.30000000000000004,,1.75")
+  lu.assertStrContains(lines[4], '3,runs/d,"a ""b"", c",done,false,')
+end
+
+function TestReport:test_json_has_all()
+  local it = assert(native.json.decode(report("a", "b", "c", "--json")))
+
+  lu.assertEquals(it.objectives, { "kl", "bytes" })
+  lu.assertEquals({ it.entries[1].is_best, it.entries[2].is_best, it.entries[3].is_best },
+    { true, true, true }) -- 0.1 + 0.2 is above 0.3
+  lu.assertEquals(it.entries[1].tensors[2],
+    { name = "layers.0.mlp.up", description = "int3/g32", bytes = 100, error = 0.25 })
+  lu.assertEquals(it.parameters, { "bits" })
+  lu.assertEquals(#it.recipes, 1)
+  lu.assertEquals(it.recipes[1].text, HOSTILE)
+end
+
+function TestReport:test_markdown_takes_nothing_for_more_than_text()
+  report("a", "b", "--out", "r.md")
+  local text = read("r.md")
+
+  lu.assertStrContains(text, "| 1 | &#42; | 2 | 0.5000 ± 0.0100 | 1000 B |")
+  lu.assertStrContains(text, "\n````lua\n" .. HOSTILE .. "````\n")
+  lu.assertStrContains(text, "| input model | m  sha256 " .. ("a"):rep(64) .. " |")
+end
+
+function TestReport:test_plots_are_drawn()
+  if not has("gnuplot") then
+    lu.skip("gnuplot is not here")
+  end
+  report("a", "b", "c", "--out", "r.svg")
+  report("a", "b", "c", "--out", "r.png")
+
+  lu.assertStrContains(read("r.svg"), "<svg")
+  lu.assertStrContains(read("r.svg"), "kl")
+  lu.assertEquals(read("r.png"):sub(1, 8), "\137PNG\r\n\26\n")
+  local _, code, errors = program.run({ "report", "a", "--out", "x.svg", "--objective", "top1" }, env())
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(errors, "report: no run has top1, expected one to draw")
+end
+
+function TestReport:test_what_cannot_be_is_refused()
+  local cases = {
+    { { "report", "a", "--out", "r.doc" }, "--out: r.doc ends in none of .csv .html" },
+    { { "report", "a", "--format", "html" }, "missing option --out FILE" },
+    { { "report" }, "missing DIR|CONDITION" },
+    { { "report", "zz" }, "zz: no such run" },
+  }
+  for _, case in ipairs(cases) do
+    local _, code, errors = program.run(case[1], env())
+    lu.assertNotEquals(code, 0)
+    lu.assertStrContains(errors, case[2])
+  end
+end
+
+--- What the test asks of the page, in the page: errors and requests, a click, a hover.
+local WATCH <const> = [[<script>
+window.problems = [];
+window.onerror = (m) => { problems.push(String(m)); };
+for (const n of ["error", "warn"]) { console[n] = (m) => { problems.push(n + ": " + m); }; }
+document.addEventListener("securitypolicyviolation", (e) => problems.push("csp " + e.blockedURI));
+</script>]]
+local ASK <const> = [[<script>
+setTimeout(() => {
+  const column = (i) => [...document.querySelectorAll("#runs tbody tr")].map((r) => r.cells[i].textContent);
+  const button = (name) => [...document.querySelectorAll("#runs button")].find((b) => b.textContent === name);
+  const answer = { before: column(0), title: document.title };
+  button("kl").click();
+  answer.rising = column(0);
+  button("kl").click();
+  answer.falling = column(0);
+  answer.sort = button("kl").parentElement.getAttribute("aria-sort");
+  answer.heat = [...document.querySelectorAll("#heat tr")].map((r) => [...r.cells].map((c) => c.textContent));
+  const chart = Chart.getChart("points"), canvas = chart.canvas, box = canvas.getBoundingClientRect();
+  const at = chart.getDatasetMeta(0).data[0].getCenterPoint();
+  canvas.dispatchEvent(new MouseEvent("mousemove", { bubbles: true,
+    clientX: box.left + at.x, clientY: box.top + at.y }));
+  setTimeout(() => {
+    answer.hover = chart.tooltip.title;
+    answer.axes = [chart.options.scales.x.title.text, chart.options.scales.y.title.text];
+    document.getElementById("x").value = "nll";
+    document.getElementById("x").dispatchEvent(new Event("change"));
+    answer.axis = Chart.getChart("points").options.scales.x.title.text;
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    answer.drawn = pixels.some((v) => v > 0);
+    answer.requests = performance.getEntriesByType("resource").map((e) => e.name);
+    answer.recipe = document.querySelector("pre").textContent;
+    answer.problems = problems;
+    const out = document.createElement("pre");
+    out.id = "answer";
+    out.textContent = encodeURIComponent(JSON.stringify(answer));
+    document.body.append(out);
+  }, 300);
+}, 300);
+</script></body>]]
+
+function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
+  report("a", "b", "c", "--out", "r.html")
+  local page = read("r.html")
+  lu.assertNil(page:find("<%w+[^>]- src="))
+  lu.assertNil(page:find("<link[^>]-href=\"http"))
+  if not has("chromium") then
+    lu.skip("chromium is not here")
+  end
+  page = page:gsub('<meta charset="utf%-8">', function(tag)
+    return tag .. WATCH
+  end, 1):gsub("</body>%s*</html>%s*$", function()
+    return ASK .. "</html>\n"
+  end)
+  assert(native.file.replace(folder .. "/asked.html", page))
+  local process <close> = assert(native.process.spawn({ capture = true, keep_errors = true, argv = {
+    "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900",
+    "--user-data-dir=" .. folder .. "/profile", "--virtual-time-budget=5000", "--dump-dom",
+    "file://" .. folder .. "/asked.html" } }))
+  local answer
+  for line in function() return process:read_line() end do
+    answer = line:match('<pre id="answer">([^<]*)</pre>') or answer
+  end
+  process:wait()
+  lu.assertNotNil(answer, "the browser gave no answer")
+  answer = assert(native.json.decode((answer:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))))
+
+  lu.assertEquals(answer.problems, {})
+  lu.assertEquals(answer.requests, {})
+  lu.assertEquals(answer.title, "3 runs")
+  lu.assertEquals(answer.before, { "1 *", "2 *", "3 *" })
+  lu.assertEquals(answer.rising, { "2 *", "3 *", "1 *" }) -- 0.3, 0.30000000000000004, 0.5
+  lu.assertEquals(answer.falling, { "1 *", "3 *", "2 *" })
+  lu.assertEquals(answer.sort, "descending")
+  lu.assertEquals(answer.hover, { "#1 bits=2" }) -- the point of the fewest bytes
+  lu.assertEquals(answer.axes, { "bytes", "kl" })
+  lu.assertEquals(answer.axis, "nll")
+  lu.assertTrue(answer.drawn)
+  lu.assertEquals(answer.heat, { { "", "0", "1" }, { "mlp.up", "0.250", "0.500" } })
+  lu.assertEquals(answer.recipe, HOSTILE)
+end
+
+local code = lu.LuaUnit.run()
+program.clean()
+os.exit(code)

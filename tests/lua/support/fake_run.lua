@@ -1,0 +1,43 @@
+--- Run directories as `vise run` leaves them, of what lists and reports show. Numbers are made up.
+local native = require("vise.native")
+
+local M = {}
+
+---@class FakeRun
+---@field bits? integer
+---@field group? integer 32 if absent
+---@field recipe? string
+---@field text? string of the recipe
+---@field bytes? integer
+---@field kl? number
+---@field kl_se? number
+---@field started? string
+---@field ledger? table[]
+---@field errors? table<string, number>
+
+--- Write run.json and ledger.json.
+---@param path string of the run directory
+---@param o FakeRun
+function M.write(path, o)
+  local original = { name = "original", protocol = "nll-64", nll = 1.5, bytes = 4000, seconds = 9 }
+  local small = { name = "small", protocol = "nll-64", nll = 1.75, bytes = o.bytes, kl = o.kl,
+    kl_se = o.kl_se, seconds = 3 }
+  local text = o.text or ""
+  local record = {
+    format = 1,
+    recipe = { name = o.recipe or "first", path = "first.lua", text = text,
+      sha256 = native.core.sha256(text) },
+    parameters = { bits = o.bits, group = o.group or 32, model = "m" },
+    inputs = { model = { kind = "model", given = "m", path = "/m", sha256 = ("a"):rep(64) } },
+    rows = native.json.array({ original, small }),
+    claims = native.json.array({}),
+    errors = o.errors,
+    seed = 0, seconds = 2.5, started = o.started or "2026-11-21T10:00:00Z", vise = "0.1.0",
+  }
+  assert(native.file.make_dirs(path))
+  local ledger = native.json.encode(native.json.array(o.ledger or {}))
+  assert(native.file.replace(path .. "/ledger.json", ledger))
+  assert(native.file.replace(path .. "/run.json", native.json.encode(record)))
+end
+
+return M

@@ -21,6 +21,14 @@ function tokenizer.sentencepiece(data) end
 ---@return string? code "format" or "unsupported"
 function tokenizer.bpe(text) end
 
+--- The words of a text, as a pre-tokenizer cuts it, and how often each is there.
+---@param text string UTF-8
+---@param pre_tokenizer string JSON, as in a tokenizer.json
+---@return string[]|nil words in the order of their first appearance
+---@return integer[]|string counts, or the message
+---@return string? code "format", "unsupported" or "cancelled"
+function tokenizer.words(text, pre_tokenizer) end
+
 --- The ids of a text. Bytes that are not UTF-8 count as U+FFFD each.
 ---@param text string
 ---@param with_bos? boolean put BOS in front, or what else the tokenizer puts there; maybe nothing

@@ -24,11 +24,12 @@ local H = {}
 ---@field tensor table n-d arrays
 ---@field text table numbers and tables as people read them
 ---@field train table the training loop
+---@field tokenizer table training of tokenizers
 ---@field version string
 
 H.modules = {
   "artifact", "calibration", "check", "corpus", "grad", "linalg", "method", "metric", "model",
-  "native", "param", "run", "stats", "tensor", "text", "train", "weight",
+  "native", "param", "run", "stats", "tensor", "text", "tokenizer", "train", "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

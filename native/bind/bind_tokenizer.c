@@ -3,7 +3,9 @@
  * from 0. */
 #include "bind/bind.h"
 #include "core/mem.h"
+#include "io/json.h"
 #include "io/tokenizer.h"
+#include "io/word_count.h"
 
 #include <string.h>
 
@@ -44,6 +46,44 @@ static int tokenizer_sentencepiece(lua_State *L) {
 /* tokenizer.bpe(text of a tokenizer.json) -> tokenizer | nil, message, code */
 static int tokenizer_bpe(lua_State *L) {
   return create(L, vise_tokenizer_create_bpe);
+}
+
+/* What is counted on its way to Lua tables, freed by Lua should making those raise. */
+#define WORDS "vise.tokenizer.words"
+
+static int words_free(lua_State *L) {
+  vise_word_counts_free(luaL_checkudata(L, 1, WORDS));
+  return 0;
+}
+
+/* tokenizer.words(text, pre_tokenizer in JSON) -> words, counts | nil, message, code */
+static int tokenizer_words(lua_State *L) {
+  size_t bytes, spec_bytes;
+  const char *text = luaL_checklstring(L, 1, &bytes);
+  const char *spec_text = luaL_checklstring(L, 2, &spec_bytes);
+  vise_err err;
+  vise_word_counts *counts = lua_newuserdatauv(L, sizeof *counts, 0);
+  *counts = (vise_word_counts){0};
+  luaL_setmetatable(L, WORDS);
+  json_t *spec;
+  if (vise_json_parse(&spec, spec_text, spec_bytes, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  const vise_status st = vise_word_counts_init(counts, spec, text, bytes, &err);
+  json_decref(spec);
+  if (st != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_createtable(L, (int)counts->n, 0);
+  lua_createtable(L, (int)counts->n, 0);
+  for (int64_t i = 0; i < counts->n; i++) {
+    lua_pushlstring(L, counts->words[i].text, counts->words[i].bytes);
+    lua_seti(L, -3, i + 1);
+    lua_pushinteger(L, counts->counts[i]);
+    lua_seti(L, -2, i + 1);
+  }
+  vise_word_counts_free(counts);
+  return 2;
 }
 
 /* t:encode(text[, with_bos]) -> i32 tensor [n] | nil, message, code */
@@ -186,7 +226,11 @@ static int tokenizer_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"sentencepiece", tokenizer_sentencepiece}, {"bpe", tokenizer_bpe}, {NULL, NULL}};
+    {"sentencepiece", tokenizer_sentencepiece},
+    {"bpe", tokenizer_bpe},
+    {"words", tokenizer_words},
+    {NULL, NULL},
+};
 
 static const luaL_Reg methods[] = {
     {"encode", tokenizer_encode}, {"decode", tokenizer_decode}, {"piece", tokenizer_piece},
@@ -202,12 +246,18 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
-int luaopen_vise_native_tokenizer(lua_State *L) {
-  bind_new_class(L, TOKENIZER, methods, metamethods);
-  luaL_newmetatable(L, DECODED);
-  lua_pushcfunction(L, decoded_free);
+/* A class of values that only free themselves. */
+static void new_scratch_class(lua_State *L, const char *name, lua_CFunction free_fn) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, free_fn);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+}
+
+int luaopen_vise_native_tokenizer(lua_State *L) {
+  bind_new_class(L, TOKENIZER, methods, metamethods);
+  new_scratch_class(L, DECODED, decoded_free);
+  new_scratch_class(L, WORDS, words_free);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -26,12 +26,53 @@ M.options = {
   table.unpack(limits.options),
 }
 
+--- The words NAME=VALUE of a command line, from the second argument on. Raises vise.Exit.
+---@param args vise.Arguments
+---@return {[1]: string, [2]: string}[]
+function M.parameters(args)
+  local given = {}
+  for i = 2, #args do
+    local name, value = args[i]:match("^([%a_][%w_]*)=(.*)$")
+    if name == nil then
+      exit.usage("'%s' is no parameter, expected NAME=VALUE", args[i])
+    end
+    given[#given + 1] = { name, value }
+  end
+  return given
+end
+
+--- Hand on a value, or fail with its message; code "argument" is a wrong command line.
+---@param value any|nil
+---@param message? string
+---@param code? string
+---@return any
+function M.check(value, message, code)
+  if value == nil and code == "argument" then
+    exit.argument(message)
+  end
+  return (exit.check(value, message, code))
+end
+
 --- Run a request to its end and print what came of it. Raises vise.Exit.
 ---@param request vise.RunRequest
 ---@param given table<string, any> of M.options
 function M.run(request, given)
+  local result = M.execute(request, given)
+  if given.json then
+    term.write_json(H.json(result))
+  else
+    H.print(result)
+  end
+end
+
+--- Run a request to its end, its progress shown. Raises vise.Exit.
+---@param request vise.RunRequest
+---@param given table<string, any> of M.options
+---@return vise.Run
+function M.execute(request, given)
   local display = progress.new(given)
-  request.out, request.seed = given.out, given.seed
+  request.out = given.out
+  request.seed = given.seed ~= 0 and given.seed or request.seed or 0
   limits.apply(request, given)
   request.on_event = function(event)
     if event.event == "progress" then
@@ -49,16 +90,10 @@ function M.run(request, given)
   end
   if not ok then
     error(result, 0)
-  elseif result == nil and code == "argument" then
-    exit.argument(message)
   end
-  exit.check(result, message, code)
+  M.check(result, message, code)
   H.note(result.directory)
-  if given.json then
-    term.write_json(H.json(result))
-  else
-    H.print(result)
-  end
+  return result
 end
 
 --- Tell the index where the run is. Without it the run is as good.

@@ -59,10 +59,19 @@ function M.judge(claims, rows)
       comparison = claim[1],
       bound = claim[2],
       value = value,
-      is_met = value ~= nil and H.compare[claim[1]](value, claim[2]),
+      is_met = value ~= nil and M.holds(value, claim[1], claim[2]),
     }
   end
   return results
+end
+
+--- Does a number stand in that comparison to a bound?
+---@param value number
+---@param comparison "<"|"<="|">"|">="
+---@param bound number
+---@return boolean
+function M.holds(value, comparison, bound)
+  return H.compare[comparison](value, bound)
 end
 
 --- "claim kl <= 0.02: met (0.0131)"

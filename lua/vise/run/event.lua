@@ -74,7 +74,10 @@ function H.params(list)
   return rows
 end
 
-function H.claims(given)
+--- A copy of claims; raises where they are none.
+---@param given any
+---@return table<string, {[1]: string, [2]: number}>
+function M.claims(given)
   local copy = {}
   for name, claim in check.sorted_pairs(given) do
     assert(claims.problem(name, claim) == nil)
@@ -89,7 +92,10 @@ for _, field in ipairs(fields.list()) do
   H.row_numbers[field.name] = true
 end
 
-function H.row(given)
+--- A copy of a measured row; raises where it is none.
+---@param given any
+---@return table
+function M.row(given)
   local row = {}
   for name, value in pairs(given) do
     assert(H.row_texts[name] and H.text(value)
@@ -109,7 +115,10 @@ function H.options(given)
   return given
 end
 
-function H.artifact(given)
+--- A copy of what is said of an artifact; raises where it is not whole.
+---@param given any
+---@return table
+function M.artifact(given)
   assert(given.file == "model.vise" and given.hash:match("^%x+$") and #given.hash == 64)
   return { file = given.file, hash = given.hash, bytes = assert(H.count(given.bytes)),
     packed_bytes = assert(H.count(given.packed_bytes)),
@@ -133,13 +142,13 @@ function H.errors(given)
 end
 
 H.forms = {
-  description = { about = H.text, params = H.params, claims = H.claims },
+  description = { about = H.text, params = H.params, claims = M.claims },
   include = { key = H.text },
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },
-  row = { row = H.row },
-  saved = { artifact = H.artifact, rows = H.indices, errors = H.errors },
+  row = { row = M.row },
+  saved = { artifact = M.artifact, rows = H.indices, errors = H.errors },
   failure = { message = H.text, code = H.code },
   ["end"] = { peak_memory_bytes = H.count },
 }

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise run: execute a recipe and record it.
 
+local bundle = require("vise.run.bundle")
 local check = require("vise.check")
 local described = require("vise.cli.described")
 local exit = require("vise.cli.exit")
@@ -13,15 +14,14 @@ local text = require("vise.text")
 local H = {}
 
 function H.run(args)
-  local request = H.read(args[1])
-  request.is_open = args.options["no-sandbox"]
-  request.given = {}
-  for i = 2, #args do
-    local name, value = args[i]:match("^([%a_][%w_]*)=(.*)$")
-    if name == nil then
-      exit.usage("'%s' is no parameter, expected NAME=VALUE", args[i])
-    end
-    request.given[#request.given + 1] = { name, value }
+  H.check_there(args[1])
+  local given = job.parameters(args)
+  local request
+  if bundle.is(args[1]) then
+    request = job.check(bundle.request(exit.check(bundle.of(args[1])), given))
+  else
+    request = exit.check(run.read(args[1]))
+    request.given, request.is_open = given, args.options["no-sandbox"]
   end
   job.run(request, args.options)
 end
@@ -31,19 +31,23 @@ function H.more_help(argv)
   if argv[1] == nil or argv[1]:match("^%-") then
     return ""
   end
-  local recipe = H.read(argv[1])
+  H.check_there(argv[1])
+  local recipe = exit.check(run.read(argv[1]))
+  if bundle.is(argv[1]) then
+    recipe = exit.check(bundle.of(argv[1])).recipe
+    recipe.path = argv[1]
+  end
   local description = exit.check(run.describe(recipe))
   local about = text.printable(description.about)
   return ("\n%s: %s\n%s"):format(recipe.path, about, described.table(description.params))
 end
 
---- The request to run the recipe at a path. Raises vise.Exit.
-function H.read(path)
+--- Raises vise.Exit where no file has that path.
+function H.check_there(path)
   if native.file.stat(path) == nil then
     local hint = H.suggest(path)
     exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
   end
-  return exit.check(run.read(path))
 end
 
 --- A recipe of that folder with nearly that name.
@@ -58,10 +62,11 @@ table.move(job.options, 1, #job.options, 1 + #H.options, H.options)
 
 ---@type vise.Command
 return {
-  summary = "run a recipe and record it",
-  usage = { "vise run RECIPE [NAME=VALUE ...] [--untrusted] [--out DIR] [--seed N] [--json]" },
+  summary = "run a recipe or a bundle and record it",
+  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--untrusted] [--out DIR] [--seed N] [--json]" },
   positional = {
-    { name = "RECIPE", doc = "a Lua file; `vise run RECIPE --help` shows its parameters" },
+    { name = "RECIPE|BUNDLE", doc = "a Lua file, or one of `vise bundle`, which is always untrusted; "
+      .. "`vise run RECIPE --help` shows its parameters" },
     { name = "NAME=VALUE", doc = "a parameter of the recipe", optional = true, many = true },
   },
   options = H.options,

@@ -155,6 +155,30 @@ function TestReproduce:test_a_path_in_a_bundle_is_not_followed_to_another_file()
   lu.assertStrContains(errors, "missing text=... (text of sha256 ")
 end
 
+function TestReproduce:test_a_bundle_holds_the_files_that_its_recipe_includes()
+  assert(native.file.make_dirs(H.folder .. "/parts"))
+  H.write("parts/rule.lua", 'return { match = "*", method = "rtn", bits = 4, group = 16 }')
+  local path = H.write("with.lua", [[
+local vise = require "vise"
+local rule = vise.include "parts/rule.lua"
+return vise.recipe { params = { model = vise.param.model() }, run = function(p, job)
+  job:save(job:compress(job:open(p.model), { rule })) end }]])
+  local bundle = H.folder .. "/with.bundle"
+  program.json({ "bundle", path, "model=" .. H.model, "--out", bundle, "--json" })
+  assert(native.file.remove_tree(H.folder .. "/parts"))
+  local first = program.json({ "run", bundle, "model=" .. H.model, "--out", H.out("one"), "--json" })
+  local again = program.json({ "reproduce", H.folder .. "/one", "--out", H.out("two"), "--json" })
+  lu.assertEquals(again.artifact, { claimed = first.artifact.hash, obtained = first.artifact.hash,
+    is_same = true })
+
+  local content = assert(native.json.decode(native.file.read(bundle)))
+  content.recipe.includes[1].text = "return os"
+  local _, code, errors = program.run({ "run", H.write("bad.bundle", native.json.encode(content)),
+    "model=" .. H.model, "--out", H.out("three") })
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(errors, "bad.bundle: recipe is not what it should be")
+end
+
 function TestReproduce:test_bundles_that_were_made_up_are_refused()
   local other = "0000000000000000000000000000000000000000000000000000000000000000"
   for name, case in pairs({

@@ -75,7 +75,7 @@ function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()
     'local n = 40\nlocal _ = ("a"):rep(n):find(("a-"):rep(n) .. "b")\n' .. EMPTY))
 
   lu.assertNil(description)
-  lu.assertStrMatches(message, "r.lua: loading it: .*") -- 3 s of its own time, or 10 of ours
+  lu.assertStrMatches(message, "r.lua: loading it: .*") -- 3 s of its own time, or 30 of ours
 end
 
 function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()

@@ -159,6 +159,17 @@ for i = 1, 1000000 do params["p" .. i] = vise.param.int(1) end
 return vise.recipe { params = params, run = function() end }]],
   "r.lua: not loaded after 2 s")
 
+function TestEscapeRecipe:test_a_folder_of_data_with_a_link_to_a_secret()
+  local data = hostile.folder .. "/data"
+  assert(native.file.make_dirs(data))
+  assert(os.execute(("ln -s ../home/secret '%s/x' && touch '%s/y'"):format(data, data)))
+  local message = hostile.run(HEAD .. [[
+return vise.recipe { params = { d = vise.param.data() }, run = function() end }]], LIMITS,
+    { given = { { "d", data } } })
+  assert(native.file.remove_tree(data))
+  lu.assertStrContains(message, "data/x: leads out of the folder, expected a file in it")
+end
+
 function TestEscapeRecipe:test_the_parent_runs_an_innocent_recipe_after_all_that()
   local message, lines = hostile.run(hostile.recipe([[
 local m = job:open(p.model)

@@ -35,6 +35,9 @@ function M.policy(request, limits)
       local real, message, code = native.file.realpath(input.path .. "/" .. name)
       if real == nil then
         return nil, message, code
+      elseif input.kind == "data" and real:sub(1, #input.path + 1) ~= input.path .. "/" then
+        message = "%s/%s: leads out of the folder, expected a file in it"
+        return nil, message:format(input.path, name), "io"
       end
       table.insert(policy.read, real)
     end

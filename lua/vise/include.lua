@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Files that a recipe includes: `local rules = vise.include "parts/rules.lua"`.
 -- A recipe's process has no files. It is given the texts of its includes by their keys (the path
--- from the recipe's folder, or "sha256:" and a hash); a key that is not among them is remembered, and
--- whoever started the process finds the file and starts another.
+-- from the recipe's folder, or "sha256:" and a hash); a key that is not among them is remembered,
+-- and whoever started the process finds the file and starts another.
 
 local check = require("vise.check")
 

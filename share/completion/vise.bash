@@ -20,7 +20,11 @@ _vise() {
     words=$("$vise" "$command" "${method[@]}" --help 2> /dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
   elif [ "$command" = bench ]; then
     words=$("$vise" bench 2> /dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')
-  elif [ "$command" = run ] && [ "$COMP_CWORD" -gt 2 ]; then
+  elif [ "$command" = runs ] && [ "$COMP_CWORD" -eq 2 ]; then
+    words="show diff rm reindex"
+  elif [ "$command" = recipe ] && [ "$COMP_CWORD" -eq 2 ]; then
+    words="check show new"
+  elif [[ $command == run || $command == sweep ]] && [ "$COMP_CWORD" -gt 2 ]; then
     words=$("$vise" recipe check "${COMP_WORDS[2]}" 2> /dev/null |
       sed -n '4,$s/^  \([a-z_0-9]*\) .*/\1=/p')
     compopt -o nospace

@@ -29,7 +29,8 @@ local function has(name)
 end
 
 --- A recipe that would break a page, a table or a script that took it for more than text.
-local HOSTILE <const> = "-- </script><script>document.title = 'broken'</script> | ``` <!-- $& %1 @DATA@\n"
+local HOSTILE <const> = "-- </script><script>document.title = 'broken'</script> | ``` <!-- $& "
+  .. "%1 @DATA@\n"
 
 TestReport = {}
 
@@ -41,8 +42,8 @@ function TestReport:setUp()
       { name = "layers.1.mlp.up", description = "int3/g32", coded = 2 * bytes } }
   end
   -- b is beaten by c in both numbers; a and c are the front
-  fake_run.write(folder .. "/runs/a", { bits = 2, kl = 0.5, kl_se = 0.01, bytes = 1000, text = HOSTILE,
-    ledger = ledger(100), errors = { ["layers.0.mlp.up"] = 0.25, ["layers.1.mlp.up"] = 0.5 } })
+  fake_run.write(folder .. "/runs/a", { bits = 2, kl = 0.5, kl_se = 0.01, bytes = 1000,
+    text = HOSTILE, ledger = ledger(100), errors = { ["layers.0.mlp.up"] = 0.25, ["layers.1.mlp.up"] = 0.5 } })
   fake_run.write(folder .. "/runs/b", { bits = 3, kl = 0.3, bytes = 3000, text = HOSTILE })
   fake_run.write(folder .. "/runs/c", { bits = 4, kl = 0.1 + 0.2, bytes = 2000, text = HOSTILE })
 end
@@ -77,7 +78,8 @@ function TestReport:test_csv_has_every_number_exactly()
     lines[#lines + 1] = line
   end
 
-  lu.assertEquals(lines[1], "id,run,recipe,status,front,seconds,bits,group,model,bytes,kl,kl_se,nll")
+  lu.assertEquals(lines[1],
+    "id,run,recipe,status,front,seconds,bits,group,model,bytes,kl,kl_se,nll")
   lu.assertEquals(lines[2], "1,runs/a,first,done,true,2.5,2,32,m,1000,0.5,0.01,1.75")
   lu.assertEquals(lines[3],
     "2,runs/c,first,done,true,2.5,4,32,m,2000,0.30000000000000004,,1.75")
@@ -116,7 +118,8 @@ function TestReport:test_plots_are_drawn()
   lu.assertStrContains(read("r.svg"), "<svg")
   lu.assertStrContains(read("r.svg"), "kl")
   lu.assertEquals(read("r.png"):sub(1, 8), "\137PNG\r\n\26\n")
-  local _, code, errors = program.run({ "report", "a", "--out", "x.svg", "--objective", "top1" }, env())
+  local argv = { "report", "a", "--out", "x.svg", "--objective", "top1" }
+  local _, code, errors = program.run(argv, env())
   lu.assertEquals(code, 1)
   lu.assertStrContains(errors, "report: no run has top1, expected one to draw")
 end
@@ -144,20 +147,26 @@ document.addEventListener("securitypolicyviolation", (e) => problems.push("csp "
 </script>]]
 local ASK <const> = [[<script>
 setTimeout(() => {
-  const column = (i) => [...document.querySelectorAll("#runs tbody tr")].map((r) => r.cells[i].textContent);
-  const button = (name) => [...document.querySelectorAll("#runs button")].find((b) => b.textContent === name);
+  const all = (where) => [...document.querySelectorAll(where)];
+  const column = (i) => all("#runs tbody tr").map((r) => r.cells[i].textContent);
+  const button = (name) => all("#runs button").find((b) => b.textContent === name);
   const answer = { before: column(0), title: document.title };
   button("kl").click();
   answer.rising = column(0);
   button("kl").click();
   answer.falling = column(0);
   answer.sort = button("kl").parentElement.getAttribute("aria-sort");
-  answer.heat = [...document.querySelectorAll("#heat tr")].map((r) => [...r.cells].map((c) => c.textContent));
-  const chart = Chart.getChart("points"), canvas = chart.canvas, box = canvas.getBoundingClientRect();
+  answer.heat = all("#heat tr").map((r) => [...r.cells].map((c) => c.textContent));
+  const chart = Chart.getChart("points"), canvas = chart.canvas;
+  const box = canvas.getBoundingClientRect();
   const at = chart.getDatasetMeta(0).data[0].getCenterPoint();
   canvas.dispatchEvent(new MouseEvent("mousemove", { bubbles: true,
     clientX: box.left + at.x, clientY: box.top + at.y }));
-  setTimeout(() => {
+  const finish = (tries) => {
+    if (!(chart.tooltip.title || []).length && tries > 0) {
+      setTimeout(() => finish(tries - 1), 100);
+      return;
+    }
     answer.hover = chart.tooltip.title;
     answer.axes = [chart.options.scales.x.title.text, chart.options.scales.y.title.text];
     document.getElementById("x").value = "nll";
@@ -172,7 +181,8 @@ setTimeout(() => {
     out.id = "answer";
     out.textContent = encodeURIComponent(JSON.stringify(answer));
     document.body.append(out);
-  }, 300);
+  };
+  finish(100);
 }, 300);
 </script></body>]]
 
@@ -192,7 +202,7 @@ function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
   assert(native.file.replace(folder .. "/asked.html", page))
   local process <close> = assert(native.process.spawn({ capture = true, keep_errors = true, argv = {
     "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900",
-    "--user-data-dir=" .. folder .. "/profile", "--virtual-time-budget=5000", "--dump-dom",
+    "--user-data-dir=" .. folder .. "/profile", "--virtual-time-budget=30000", "--dump-dom",
     "file://" .. folder .. "/asked.html" } }))
   local answer
   for line in function() return process:read_line() end do

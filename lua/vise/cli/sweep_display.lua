@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- A sweep while it runs: a line for each trial that ends, and below them, on a terminal, how far it
---- is, the best so far and the time left.
+--- A sweep while it runs: a line for each trial that ends, and below them, on a terminal, how far
+--- it is, the best so far and the time left.
 
 local native = require("vise.native")
 local run_text = require("vise.cli.run_text")

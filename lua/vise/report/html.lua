@@ -9,12 +9,15 @@ local write = require("vise.report.write")
 local M = {}
 local H = {}
 
---- Where distributions put Chart.js (Debian: libjs-chart.js).
-M.CHART_PATHS = {
-  "/usr/share/javascript/chart.js/chart.min.js",
-  "/usr/share/nodejs/chart.js/dist/chart.min.js",
-  "/usr/share/javascript/chart.js/Chart.min.js",
-}
+--- Chart.js where distributions put it (Debian: libjs-chart.js), or nil.
+---@return string|nil path
+function M.chart_path()
+  for _, path in ipairs(H.chart_paths) do
+    if native.file.stat(path) then
+      return path
+    end
+  end
+end
 
 --- The page of a report.
 ---@param report vise.Report
@@ -22,13 +25,14 @@ M.CHART_PATHS = {
 ---@return string? message
 ---@return string? code "io"
 function M.page(report)
-  local chart
-  for _, path in ipairs(M.CHART_PATHS) do
-    chart = chart or native.file.read(path)
-  end
-  if chart == nil then
+  local path = M.chart_path()
+  if path == nil then
     return nil, ("report: Chart.js is not at %s, expected the package libjs-chart.js"):format(
-      M.CHART_PATHS[1]), "io"
+      H.chart_paths[1]), "io"
+  end
+  local chart, message, code = native.file.read(path)
+  if chart == nil then
+    return nil, message, code
   end
   local parts = {
     TITLE = H.escape(report.title),
@@ -36,18 +40,24 @@ function M.page(report)
     DATA = write.json(report):gsub("<", "\\u003c"),
   }
   for name, file in pairs({ STYLE = "report.css", SCRIPT = "report.js" }) do
-    local message, code
     parts[name], message, code = native.file.read(place.default("share/report/" .. file))
     if parts[name] == nil then
       return nil, message, code
     end
   end
-  local page, message, code = native.file.read(place.default("share/report/report.html"))
+  local page
+  page, message, code = native.file.read(place.default("share/report/report.html"))
   if page == nil then
     return nil, message, code
   end
   return (page:gsub("@(%u+)@", parts))
 end
+
+H.chart_paths = {
+  "/usr/share/javascript/chart.js/chart.min.js",
+  "/usr/share/nodejs/chart.js/dist/chart.min.js",
+  "/usr/share/javascript/chart.js/Chart.min.js",
+}
 
 function H.escape(s)
   return (text.printable(s):gsub("[&<>\"']", function(c)

@@ -17,8 +17,8 @@ local H = {}
 function M.write(report, path, format)
   local points = H.points(report)
   if #points == 0 then
-    return nil, ("report: no run has %s, expected one to draw"):format(table.concat(report.objectives,
-      " and ")), "format"
+    local names = table.concat(report.objectives, " and ")
+    return nil, ("report: no run has %s, expected one to draw"):format(names), "format"
   end
   local partial = ("%s.partial"):format(path)
   local process <close>, message, code = native.process.spawn({ argv = { "gnuplot", "-" },

@@ -48,6 +48,12 @@ function H.count(value)
   return math.type(value) == "integer" and value >= 0 and value or nil
 end
 
+function H.truth(value)
+  if type(value) == "boolean" then
+    return value
+  end
+end
+
 function H.number(value)
   return type(value) == "number" and value or nil
 end
@@ -147,7 +153,7 @@ H.forms = {
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },
-  row = { row = M.row },
+  row = { row = M.row, is_kept = H.truth },
   saved = { artifact = M.artifact, rows = H.indices, errors = H.errors },
   failure = { message = H.text, code = H.code },
   ["end"] = { peak_memory_bytes = H.count },

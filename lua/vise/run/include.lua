@@ -25,8 +25,8 @@ function M.find(path, key)
   if real == nil then
     return nil, ("%s: include: %s/%s: no such file"):format(path, folder, key), "io"
   elseif real:sub(1, #top + 1) ~= top .. "/" and top ~= "/" then
-    return nil, ("%s: include: %s/%s is a link to outside of the recipe's folder"):format(path, folder,
-      key), "io"
+    local message = "%s: include: %s/%s is a link to outside of the recipe's folder"
+    return nil, message:format(path, folder, key), "io"
   end
   return H.read(folder, key, key)
 end

@@ -193,6 +193,7 @@ function H:measure(m, opts)
   local text = self:_find(opts.text, "text", "measure: text")
   local key = H.measure_key(m, against, text.sha256, given.protocol, self._request.share)
   local row = key and self._kept:table(key)
+  local is_kept = row ~= nil
   self:note(("measure %s by %s%s"):format(name, given.protocol, row and ", from the cache" or ""))
   if row then
     record.with_nan(row)
@@ -206,7 +207,7 @@ function H:measure(m, opts)
   self._rows[#self._rows + 1] = row
   self._models[#self._rows] = m
   self:_write_rows()
-  self._emit({ event = "row", row = row })
+  self._emit({ event = "row", row = row, is_kept = is_kept })
   return recipe.freeze(row, "key of the row", claims.is_number)
 end
 

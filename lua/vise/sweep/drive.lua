@@ -17,7 +17,8 @@ M.ATTEMPTS = 3
 --- Run what is left of a sweep.
 ---@param sweep vise.Sweep changed
 ---@param engine table as vise.sweep.engine.local makes it
----@param on_event fun(event: table) {event = "task", task} for each that ends, {event = "tick", running}
+---@param on_event fun(event: table) {event = "task", task} for each that ends, and now and then
+--- {event = "tick", running}
 ---@return boolean|nil ok
 ---@return string? message
 ---@return string? code

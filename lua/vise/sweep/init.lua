@@ -41,6 +41,7 @@ M.SEARCHES = { "grid", "random", "tpe", "halving" }
 ---@field seconds? number
 ---@field message? string of a task that failed
 ---@field was_there? boolean its result is older than this process
+---@field is_kept? boolean all its measured rows came from the cache
 
 ---@class vise.Search what a search sees
 ---@field name string
@@ -167,6 +168,7 @@ function M.look(sweep, task)
   local record = summary.read(M.run_directory(sweep, task))
   if record then
     task.status, task.numbers, task.seconds = "done", summary.numbers(record), record.seconds
+    task.is_kept = #record.rows > 0 and record.kept_rows == #record.rows
     return
   end
   local failure = native.file.read(M.failure_path(sweep, task))
@@ -204,7 +206,7 @@ end
 ---@field status "done"|"stopped"|"failed"|"pending" stopped: halving did not go on with it
 ---@field objectives table<string, number> those it has, of its largest share
 ---@field share number
----@field cached boolean nothing had to be run for it
+---@field cached boolean nothing had to be measured for it
 ---@field run? string the run directory
 ---@field message? string why it failed
 ---@field seconds? number
@@ -220,7 +222,7 @@ function M.trials(sweep)
     local before = trials[task.trial]
     local trial = { id = task.trial, params = task.params, status = task.status, objectives = {},
       share = task.share, message = task.message, seconds = task.seconds,
-      cached = task.was_there and (before == nil or before.cached) or false }
+      cached = (task.was_there or task.is_kept) and (before == nil or before.cached) or false }
     if task.status == "done" then
       trial.run = M.run_directory(sweep, task)
       trial.status = task.share < 1 and "stopped" or "done"
@@ -259,8 +261,8 @@ function H.search_of(spec, axes, tasks)
     objectives = spec.objectives, tasks = tasks }
 end
 
---- Every value of every parameter as `vise run` checks it; digests of the inputs by path. Parameters
---- do not depend on each other, so this is every trial.
+--- Every value of every parameter as `vise run` checks it; digests of the inputs by path.
+--- Parameters do not depend on each other, so this is every trial.
 function H.validate(recipe, rows, axes)
   local digests = {}
   local first, longest = {}, 1
@@ -340,10 +342,10 @@ function H.check_same(path, spec)
   for _, list in ipairs({ before, now }) do
     for name in check.sorted_pairs(list) do
       if before[name] ~= now[name] then
-        local message = "%s: is another sweep: %s is %s, was %s; expected the same command, or a new "
-          .. "folder"
-        refusal.refuse(message:format(path, name, check.quote(now[name]), check.quote(before[name])),
-          "argument")
+        local message = "%s: is another sweep: %s is %s, was %s; expected the same command, or a "
+          .. "new folder"
+        local is, was = check.quote(now[name]), check.quote(before[name])
+        refusal.refuse(message:format(path, name, is, was), "argument")
       end
     end
   end

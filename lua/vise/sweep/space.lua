@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The space of a sweep: what each parameter of a recipe may be, from words such as `bits=2,3,4` and
---- `group=32..128`, which stands for all that the parameter allows between the two.
+--- The space of a sweep: what each parameter of a recipe may be, from words such as `bits=2,3,4`
+--- and `group=32..128`, which stands for all that the parameter allows between the two.
 
 local check = require("vise.check")
 local param = require("vise.param")

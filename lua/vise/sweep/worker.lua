@@ -48,7 +48,7 @@ function H.names(argv)
   return names
 end
 
---- Run one task unless it has a result, and see to it that it has one; nil, message, code otherwise.
+--- Run one task unless it has a result, and see that it has one; nil, message, code otherwise.
 function H.run(sweep, task, ram_bytes)
   sweep_of.look(sweep, task)
   if task.status ~= "pending" then

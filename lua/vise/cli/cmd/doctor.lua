@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise doctor: the machine as vise sees it, and what stands in its way.
 
+local html = require("vise.report.html")
 local machine = require("vise.machine")
 local native = require("vise.native")
 local options = require("vise.cli.options")
@@ -40,6 +41,9 @@ function H.report()
     memory_available_bytes = available,
     openblas_coretype = os.getenv("OPENBLAS_CORETYPE"),
     readline = native.repl.has_readline(),
+    gnuplot = H.find("gnuplot"),
+    slurm = H.find("sbatch"),
+    chart = html.chart_path(),
     recipes = place.folder("recipes"),
     sandbox = native.sandbox.check() or false,
     sandbox_lacks = select(2, native.sandbox.check()),
@@ -73,6 +77,10 @@ function H.warn(report)
   add(not report.readline,
     "libreadline.so.8 is not there: the REPL works, without line editing (package libreadline8).")
   add(report.sandbox_lacks, "%s: recipes run only with --no-sandbox.", report.sandbox_lacks)
+  add(not report.gnuplot, "gnuplot is not there: `vise report` draws no .svg and .png (package "
+    .. "gnuplot-nox).")
+  add(not report.chart, "Chart.js is not there: `vise report` writes no .html (package "
+    .. "libjs-chart.js).")
   add(not report.recipes, "the folder of recipes is neither beside the Lua files nor installed.")
 end
 
@@ -95,8 +103,22 @@ function H.lines(report)
   end
   lines[#lines + 1] = { "readline", report.readline and "there" or "not there" }
   lines[#lines + 1] = { "sandbox", report.sandbox and "Landlock, seccomp" or "none" }
+  for _, name in ipairs({ "gnuplot", "slurm" }) do
+    lines[#lines + 1] = { name, report[name] or "not there" }
+  end
+  lines[#lines + 1] = { "chart.js", report.chart or "not there" }
   lines[#lines + 1] = { "recipes", report.recipes or "not there" }
   return lines
+end
+
+--- The path of a program, or nil.
+function H.find(name)
+  for folder in (os.getenv("PATH") or ""):gmatch("[^:]+") do
+    local path = folder .. "/" .. name
+    if native.file.stat(path) then
+      return path
+    end
+  end
 end
 
 ---@type vise.Command

@@ -49,8 +49,8 @@ H.endings = { csv = "csv", json = "json", md = "markdown", svg = "svg", png = "p
 function H.format_of(path)
   local ending = path and path:match("%.(%w+)$")
   if path and not H.endings[ending] then
-    exit.argument(("--out: %s ends in none of .csv .html .json .md .png .svg .txt, expected one, or "
-      .. "--format"):format(path))
+    exit.argument(("--out: %s ends in none of .csv .html .json .md .png .svg .txt, expected one, "
+      .. "or --format"):format(path))
   end
   return H.endings[ending]
 end

@@ -109,7 +109,8 @@ end
 return {
   summary = "run a recipe over its parameters",
   usage = {
-    "vise sweep RECIPE [NAME=VALUES ...] [--search NAME] [--trials N] [--jobs N] [--out DIR] [--json]",
+    "vise sweep RECIPE [NAME=VALUES ...] [--search NAME] [--trials N] [--jobs N] [--out DIR] "
+      .. "[--json]",
   },
   positional = {
     { name = "RECIPE", doc = "a Lua file; `vise run RECIPE --help` shows its parameters" },
@@ -134,8 +135,8 @@ return {
     table.unpack(H.engine_options()),
   },
   details = [[
-Every trial is checked before the first is run. A trial that fails is recorded and the sweep goes on.
-After Ctrl-C the same command goes on where it was. share/doc/sweeps.md tells more.
+Every trial is checked before the first is run. A trial that fails is recorded and the sweep goes
+on. After Ctrl-C the same command goes on where it was. share/doc/sweeps.md tells more.
 
   vise sweep recipes/first.lua model=MODEL bits=2..4 group=32,64 --jobs 2]],
   run = H.run,

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Tasks as processes of this machine, a few at a time; its cores and its memory are shared out among
---- them, so that they do not fight.
+--- Tasks as processes of this machine, a few at a time; its cores and its memory are shared out
+--- among them, so that they do not fight.
 
 local machine = require("vise.machine")
 local native = require("vise.native")

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Tasks as job arrays of Slurm, driven through its commands: sbatch, squeue --json, scancel.
--- A task of an array runs a chunk of trials. Slurm may requeue it (then trials that have results are
--- passed over), lose it (then squeue does not know it any more, and what has no result is said to
--- have ended) or hold it (then it is cancelled). All jobs of a sweep have one name, made of its
--- directory, so those of a sweep that was killed are found and cancelled; ids start again at 1 when a
--- site wipes its state.
+-- A task of an array runs a chunk of trials. Slurm may requeue it (then trials that have results
+-- are passed over), lose it (then squeue does not know it any more, and what has no result is said
+-- to have ended) or hold it (then it is cancelled). All jobs of a sweep have one name, made of its
+-- directory, so those of a sweep that was killed are found and cancelled; ids start again at 1 when
+-- a site wipes its state.
 
 local native = require("vise.native")
 local place = require("vise.place")
@@ -123,7 +123,8 @@ function Engine:_sbatch()
   if not ok then
     return nil, message, code
   end
-  local argv = { "sbatch", "--parsable", "--job-name=" .. self._name, "--open-mode=append", "--requeue",
+  local argv = { "sbatch", "--parsable", "--job-name=" .. self._name, "--open-mode=append",
+    "--requeue",
     ("--array=0-%d%s"):format(n - 1, options.jobs and "%" .. options.jobs or ""),
     ("--output=%s/%%a.log"):format(folder) }
   for _, row in ipairs({ { "partition" }, { "time" }, { "mem" }, { "cpus", "cpus-per-task" } }) do
@@ -146,8 +147,8 @@ function Engine:_sbatch()
   return true
 end
 
---- Which tasks Slurm still has: a function of "JOB_INDEX", and how many run. All that it had where it
---- does not answer.
+--- Which tasks Slurm still has: a function of "JOB_INDEX", and how many run. All that it had where
+--- it does not answer.
 function Engine:_alive()
   local output = H.command({ "squeue", "--json", "--name=" .. self._name })
   local answer = output and native.json.decode(output)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Successive halving: all trials on a small share of the text, the best third of them on three times
---- as much, and so on to the whole text.
+--- Successive halving: all trials on a small share of the text, the best third of them on three
+--- times as much, and so on to the whole text.
 -- Jamieson and Talwalkar, AISTATS 2016, with thirds as in Li et al., JMLR 18 (2018).
 
 local front = require("vise.sweep.front")

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The tree-structured Parzen estimator: points likely among the good trials, unlikely among the rest.
+--- The tree-structured Parzen estimator: points likely among the good trials, unlikely among others.
 -- Bergstra, Bardenet, Bengio, Kegl, NIPS 2011, section 4; several objectives by the order of
 -- vise.sweep.front, as in Ozaki et al., GECCO 2020. Differs from both: trials come in batches of
 -- eight, each proposed when all before have ended, so that the same trials come out whatever the

@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- What the cache saves a sweep: 24 points of a recipe against 24 runs that begin with nothing.
+-- The limits are those of issue 7. Trials run one at a time on both sides, so that only the cache
+-- makes the difference. VISE_BENCH_MODEL and VISE_BENCH_TEXT are the model and the text; without
+-- them those of ../shared.
+local native = require("vise.native")
+local place = require("vise.place")
+
+local H = {}
+
+H.gptq = [[
+local vise = require "vise"
+return vise.recipe {
+  params = {
+    model = vise.param.model(), train = vise.param.text(), text = vise.param.text(),
+    bits = vise.param.enum { 4, 2, 3, 5, 6, 8 }, group = vise.param.enum { 32, 16, 64, 96 },
+  },
+  run = function(p, job)
+    local original = job:open(p.model)
+    local stats = job:calibrate(original, { text = p.train, tokens = 4096, sequential = false })
+    local small = job:compress(original, {
+      { match = "attn.*", method = "gptq", bits = p.bits, group = p.group, stats = stats },
+      { match = "mlp.*", method = "gptq", bits = p.bits, group = p.group, stats = stats },
+    })
+    job:measure(small, { against = original, text = p.text, protocol = "nll-256" })
+    job:save(small)
+  end,
+}]]
+
+--- Seconds of a program in a folder, with a cache of its own in another.
+function H.time(bench, folder, cache, words)
+  local argv = { "/bin/sh", "-c", 'cd "$0" && exec "$@" > /dev/null', folder,
+    assert(native.file.exe()), table.unpack(words) }
+  return (bench.time(function()
+    local env = { VISE_CACHE = cache }
+    local process <close> = assert(native.process.spawn({ argv = argv, env = env }))
+    assert(process:wait() == 0, table.concat(words, " "))
+  end))
+end
+
+--- Rows for one recipe: a sweep against cold runs, and the same sweep once more.
+function H.measure(bench, name, folder, recipe, given, share)
+  local bits, groups = { 2, 3, 4, 5, 6, 8 }, { 16, 32, 64, 96 }
+  if name == "first" then
+    groups = { 16, 32, 64, 128 }
+  end
+  local cold, n = 0, 0
+  for _, b in ipairs(bits) do
+    for _, g in ipairs(groups) do
+      n = n + 1
+      local cache = ("%s/cold-%s-%d"):format(folder, name, n)
+      cold = cold + H.time(bench, folder, cache, { "run", recipe, "bits=" .. b, "group=" .. g,
+        "--out", ("cold/%s-%d"):format(name, n), "--quiet", table.unpack(given) })
+      native.file.remove_tree(cache)
+    end
+  end
+  local cache = folder .. "/cache-" .. name
+  local function sweep(out)
+    return H.time(bench, folder, cache, { "sweep", recipe, "bits=" .. table.concat(bits, ","),
+      "group=" .. table.concat(groups, ","), "--jobs", "1", "--quiet", "--out", out,
+      table.unpack(given) })
+  end
+  local first = sweep("warm-" .. name)
+  local second = sweep("warm-" .. name)
+  local another = sweep("again-" .. name)
+  local function limit(what, value, against)
+    return bench.absolute({ name = ("%s: %s"):format(name, what), unit = "s", values = { value },
+      against = against, is_limit = true })
+  end
+  return {
+    limit(("sweep of %d, of %.2f cold"):format(n, share), first, share * cold),
+    limit("the same command again, of 5 %", second, 0.05 * first),
+    limit("the same into another folder, of 5 %", another, 0.05 * first),
+  }
+end
+
+return function(bench)
+  local data = os.getenv("PWD") .. "/../shared/data"
+  local model = os.getenv("VISE_BENCH_MODEL") or data .. "/prose15M"
+  local text = os.getenv("VISE_BENCH_TEXT") or place.default("share/text/sample.txt")
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(native.file.make_dirs(folder))
+  local cleaner <close> = setmetatable({}, { __close = function()
+    native.file.remove_tree(folder)
+  end })
+  local _ = cleaner
+  assert(native.file.replace(folder .. "/gptq.lua", H.gptq))
+  local given = { "model=" .. model, "text=" .. text }
+  local rows = H.measure(bench, "gptq", folder, "gptq.lua",
+    { "train=" .. text, table.unpack(given) }, 1 / 3)
+  for _, row in ipairs(H.measure(bench, "first", folder, place.folder("recipes") .. "/first.lua",
+    given, 0.6)) do
+    rows[#rows + 1] = row
+  end
+  return rows
+end

@@ -40,11 +40,10 @@ static int64_t tokens_per_chunk(int64_t v) {
 }
 
 /*
- * log x for a finite x >= 1, within 1e-15: libm's may differ in the last bit from one processor to
- * another. x = 2^e m with m in [sqrt 1/2, sqrt 2); log m = 2 atanh(u), u = (m - 1) / (m + 1), by
- * the series of atanh, whose first term left out is below 1e-17 as |u| < 0.172.
+ * x = 2^e m with m in [sqrt 1/2, sqrt 2); log m = 2 atanh(u), u = (m - 1) / (m + 1), by the series of
+ * atanh, whose first term left out is below 1e-17 as |u| < 0.172.
  */
-static double log_of(double x) {
+double vise_loss_log(double x) {
   int e;
   double m = frexp(x, &e);
   if (m < 0.70710678118654752) {
@@ -69,8 +68,8 @@ static void nll_chunk(void *arg, int64_t begin, int64_t end, int worker) {
     const float *row = job->p + i * job->v;
     const float greatest = kernels->row_max(row, job->v);
     const double sum = kernels->row_sum_exp(row, job->v, greatest);
-    job->out[i] =
-        isfinite(sum) ? log_of(sum) - (double)(row[job->targets[i]] - greatest) : (double)NAN;
+    job->out[i] = isfinite(sum) ? vise_loss_log(sum) - (double)(row[job->targets[i]] - greatest)
+                                : (double)NAN;
   }
 }
 
@@ -98,7 +97,7 @@ static void divergence_chunk(void *arg, int64_t begin, int64_t end, int worker) 
     }
     p.scale = (float)(1.0 / sum_p);
     q.scale = (float)(1.0 / sum_q);
-    const float log_ratio = (float)(log_of(sum_p) - log_of(sum_q));
+    const float log_ratio = (float)(vise_loss_log(sum_p) - vise_loss_log(sum_q));
     job->out[i] = kernels->row_kl(&p, &q, job->v, log_ratio);
     job->agree[i] = first_greatest(p.x, p.shift) == first_greatest(q.x, q.shift);
   }

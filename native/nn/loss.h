@@ -69,4 +69,8 @@ vise_status vise_divergence_run(double *kl_out,
                                 int64_t v,
                                 vise_err *err) VISE_MUST_USE;
 
+/* log x for a finite x >= 1, within 1e-15: libm's may differ in the last bit from one processor to
+   another. */
+double vise_loss_log(double x);
+
 #endif

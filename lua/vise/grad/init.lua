@@ -6,14 +6,21 @@
 --   local loss = grad.cross_entropy(grad.linear(x, w), targets)
 --   tape:backward(loss)                          -- w.grad is the derivative
 
+local functions = require("vise.grad.functions")
+local images = require("vise.grad.images")
+local losses = require("vise.grad.losses")
 local ops = require("vise.grad.ops")
+local rounding = require("vise.grad.rounding")
+local shapes = require("vise.grad.shapes")
 local tape = require("vise.grad.tape")
 
-local M = {}
+local M = { operations = {} }
 
---- The operations, each a field: linear, rows, rmsnorm, ...
-for name, op in next, ops do
-  M[name] = op
+--- The operations by name, each also a field: linear, rmsnorm, kl, conv2d, fake_quant, ...
+for _, family in ipairs({ functions, images, losses, ops, rounding, shapes }) do
+  for name, op in next, family do
+    M.operations[name], M[name] = op, op
+  end
 end
 
 M.parameter = tape.parameter

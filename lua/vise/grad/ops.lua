@@ -136,17 +136,6 @@ function M.attention(q, k, v, options)
   end)
 end
 
---- The mean of -log softmax(logits)[target], nats a token; NaN for logits that are not finite.
----@param logits vise.Tensor|vise.Value [n, v]
----@param targets vise.Tensor [n] i32, from 0
----@return vise.Value|number
-function M.cross_entropy(logits, targets)
-  local mean, n = must(native.grad.nll_mean(data(logits), targets)), targets:count()
-  return record(mean, { logits }, { logits, targets }, function(d, a, b)
-    give(logits, must(native.grad.nll(d / n, a, b, tape.is_spent(logits))))
-  end)
-end
-
 --- fn(x), with nothing recorded but x: on the way back fn is computed again, then its derivatives.
 --- So a sweep over many such blocks holds one of them at a time.
 ---@param fn fun(x): any a function of `x` and of parameters that always does the same

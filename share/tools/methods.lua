@@ -59,7 +59,7 @@ function H.method(lines, row)
   if not row.is_exact then
     H.add(lines, "Calls LAPACK: its bits are those of one LAPACK build.")
   end
-  if #row.params > 0 or row.takes_format then
+  if #row.params > 0 or row.takes_format or row.inner then
     H.add(lines, "", "| option | meaning | values | default |", "|---|---|---|---|")
     for _, param in ipairs(row.params) do
       H.add(lines, ("| `%s` | %s | %s | %s |"):format(param.name, H.cell(param.doc),
@@ -67,6 +67,10 @@ function H.method(lines, row)
     end
     if row.takes_format then
       H.add(lines, "| `format` | the number format; its own options follow | see share/doc/weights.md | int |")
+    end
+    if row.inner then
+      H.add(lines, ("| `%s` | %s; its own options follow | the name of a method | %s |"):format(
+        row.inner.option, row.inner.doc, row.inner.default))
     end
   end
 end

@@ -29,6 +29,11 @@ local SOME_TOKENS = { -- tokens, tokens of the rival, share of its rate, formats
   { 32, 4096, 0.65, { 3, 4, 5 } },
   { 512, 512, 0.95, { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 } },
 }
+local INT8_TOKENS = { -- the same with activations in int8
+  { 512, 512, 3.8, { 3 }, "int8" },
+  { 512, 512, 3, { 4, 5, 6 }, "int8" },
+  { 512, 512, 2.5, { 7 }, "int8" },
+}
 local ENCODED = { -- format, weights a second in millions, or a share of the speed of copying
   { { format = "int", bits = 4, search = "none" }, nil, 0.25 },
   { { format = "nf4", search = "none" }, nil, 0.25 },
@@ -112,7 +117,7 @@ end
 
 --- All formats of one shape in the same rounds as the rival, which is slow at 4096 tokens.
 function H.some_tokens(bench, case, shape, add)
-  local t, rival_t, at_least, which = table.unpack(case)
+  local t, rival_t, at_least, which, input = table.unpack(case)
   local m, k = shape[1], shape[2]
   local x <close> = H.random(t, k, "x")
   local rival_x <close> = H.random(rival_t, k, "x")
@@ -120,7 +125,8 @@ function H.some_tokens(bench, case, shape, add)
   local y <close> = native.tensor.zeros("f32", { rival_t, m })
   local weights, rates, ratios, against = {}, {}, {}, {}
   for i, index in ipairs(which) do
-    weights[i], rates[i], ratios[i] = H.made(ONE_TOKEN[index][1], m, k), {}, {}
+    local w = H.made(ONE_TOKEN[index][1], m, k)
+    weights[i], rates[i], ratios[i] = input and weight.input(w, { format = input }) or w, {}, {}
   end
   for round = 0, ROUNDS do
     local rival = 2e-9 * m * k * rival_t
@@ -176,9 +182,11 @@ return function(bench)
   for _, case in ipairs(ONE_TOKEN) do
     add(H.one_token(bench, case[1], case[2]))
   end
-  for _, case in ipairs(SOME_TOKENS) do
-    for _, shape in ipairs(SHAPES) do
-      H.some_tokens(bench, case, shape, add)
+  for _, cases in ipairs({ SOME_TOKENS, INT8_TOKENS }) do
+    for _, case in ipairs(cases) do
+      for _, shape in ipairs(SHAPES) do
+        H.some_tokens(bench, case, shape, add)
+      end
     end
   end
   for _, case in ipairs(ENCODED) do

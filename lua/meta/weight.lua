@@ -118,6 +118,13 @@ function M.sum(terms) end
 ---@return vise.Weight
 function M.scaled(w, options) end
 
+--- W, whose products take activations rounded to 8 bits.
+---@param w vise.Weight
+---@param format "int8"|"fp8"
+---@param scale? number of all tokens, above 0; each token has its own if absent
+---@return vise.Weight
+function M.input(w, format, scale) end
+
 --- The numbers of `w` that are not zero; vise.weight.sparse has names for the arguments.
 ---@param w vise.Weight|vise.Tensor
 ---@param layout "csr"|"bitmask"|"nm"|"block"

@@ -68,6 +68,30 @@ function M.rotated(w, options)
   return native.weight.rotated(w, options.left, options.right)
 end
 
+---@class vise.InputOptions
+---@field format? "int8"|"fp8" what activations are rounded to; "int8" if absent, "fp8" is E4M3
+---@field per? "token"|"tensor" what shares a scale; "token" if absent: from its greatest magnitude
+---@field scale? number per tensor: value of a step, above 0
+
+--- The weight itself, whose products take activations rounded to 8 bits. In int8, weights in the
+-- formats int, q4_0, q8_0 and q4_k are multiplied by integers.
+---@param w vise.Weight
+---@param options? vise.InputOptions
+---@return vise.Weight
+function M.input(w, options)
+  local o = options or {}
+  H.check_names("input", o, { "format", "per", "scale" })
+  local format, per = o.format or "int8", o.per or "token"
+  if format ~= "int8" and format ~= "fp8" then
+    check.fail("input: format is %s, expected one of: int8, fp8", check.quote(format))
+  elseif per ~= "token" and per ~= "tensor" then
+    check.fail("input: per is %s, expected one of: token, tensor", check.quote(per))
+  elseif (per == "tensor") ~= (type(o.scale) == "number" and o.scale > 0) then
+    check.fail("input: per '%s' and scale %s do not go together", per, tostring(o.scale))
+  end
+  return native.weight.input(w, format, o.scale)
+end
+
 ---@class vise.CodebookOptions
 ---@field k? integer columns of the weight; all that the indices reach if absent
 ---@field per? "tensor"|"row"|"group"|"column" what has a table of its own; "tensor" if absent.

@@ -173,6 +173,19 @@ static int64_t check_order(lua_State *L, int arg, int64_t n) {
   return luaL_optinteger(L, arg, 0);
 }
 
+/* weight.input(w, format[, scale]) -> weight; without a scale each token has its own */
+static int weight_input(lua_State *L) {
+  static const char *const formats[] = {"int8", "fp8", NULL}; /* as vise_input_format */
+  vise_weight *w = bind_check_weight(L, 1);
+  const int format = luaL_checkoption(L, 2, NULL, formats);
+  const double scale = luaL_optnumber(L, 3, 0.0);
+  luaL_argcheck(L, lua_isnoneornil(L, 3) || scale != 0.0, 3, "expected a number above 0");
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  const vise_status st = vise_weight_input(slot, w, (vise_input_format)format, (float)scale, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
 /* weight.rotated(w[, left[, right]]) -> weight */
 static int weight_rotated(lua_State *L) {
   vise_weight *w = bind_check_weight(L, 1);
@@ -490,10 +503,9 @@ static int weight_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"codebook", weight_codebook}, {"dense", weight_dense},
-    {"lowrank", weight_lowrank},   {"sum", weight_sum},
-    {"rotated", weight_rotated},   {"scaled", weight_scaled},
-    {"sparse", weight_sparse},     {NULL, NULL},
+    {"codebook", weight_codebook}, {"dense", weight_dense},     {"input", weight_input},
+    {"lowrank", weight_lowrank},   {"rotated", weight_rotated}, {"scaled", weight_scaled},
+    {"sparse", weight_sparse},     {"sum", weight_sum},         {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

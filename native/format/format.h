@@ -65,6 +65,25 @@ typedef struct vise_format_grid {
   void (*put)(const vise_format_spec *s, void *const *parts, int64_t row, const uint8_t *codes);
 } vise_format_grid;
 
+typedef struct vise_format_groups {
+  int64_t columns; /* of a group; the last of a row may be short */
+  int reach;       /* the greatest |code - zero| there may be */
+  bool has_lows;
+} vise_format_groups;
+
+/* Rows as integer codes: W[i, j] = scale (code - zero) + low of the group of column j. */
+typedef struct vise_format_codes {
+  bool (*groups)(const vise_format_spec *s, vise_format_groups *out); /* false: not these values */
+  /* codes [k], 0 to 255; the others one a group; lows may be anything without has_lows. */
+  void (*row)(const vise_format_spec *s,
+              const void *const *parts,
+              int64_t row,
+              uint8_t *codes,
+              float *scales,
+              int32_t *zeros,
+              float *lows);
+} vise_format_codes;
+
 struct vise_format_spec {
   const vise_format *format;
   int64_t m, k;
@@ -125,6 +144,7 @@ struct vise_format {
 
   const vise_format_dot *dot; /* NULL: decoded tiles are multiplied */
   const vise_format_grid *grid;
+  const vise_format_codes *codes; /* NULL: values are not on a grid */
 
   /* A code pattern that no encoder writes and decode must not see: scales NaN or infinite, ... */
   vise_status (*check_parts)(const vise_format_spec *s, const void *const *parts, vise_err *err);

@@ -184,6 +184,66 @@ static void ggml_dot_rows(const vise_format_spec *s,
 
 static const vise_format_dot ggml_dot = {ggml_prepared, ggml_prepare, ggml_dot_rows};
 
+/* Types whose codes are integers of up to 8 bits. */
+static bool ggml_groups(const vise_format_spec *s, vise_format_groups *out) {
+  static const vise_format_groups groups[VISE_GGML_TYPES] = {
+      [VISE_GGML_Q4_0] = {.columns = 32, .reach = 8},
+      [VISE_GGML_Q8_0] = {.columns = 32, .reach = 128},
+      [VISE_GGML_Q4_K] = {.columns = 32, .reach = 15, .has_lows = true},
+  };
+  *out = groups[type_of(s)->type];
+  return out->columns > 0;
+}
+
+/* 2 n nibbles: the low ones of n bytes, then the high ones. */
+static void split_nibbles(uint8_t *out, const uint8_t *p, int n) {
+  for (int j = 0; j < n; j++) {
+    out[j] = p[j] & 15;
+    out[j + n] = p[j] >> 4;
+  }
+}
+
+/* The codes of a block, whose zeros are those of its cells; but of Q8_0, where a file may have -128. */
+static void split_block(uint8_t *out, int32_t *zeros, const uint8_t *p, vise_ggml_type type) {
+  if (type == VISE_GGML_Q4_0) {
+    split_nibbles(out, p + 2, 16);
+  } else if (type == VISE_GGML_Q8_0) {
+    zeros[0] = 128;
+    for (int j = 0; j < 32; j++) {
+      out[j] = p[2 + j] ^ 0x80;
+    }
+  } else {
+    for (int b = 0; b < 4; b++) { /* Q4_K */
+      split_nibbles(out + 64 * b, p + 16 + 32 * b, 32);
+    }
+  }
+}
+
+static void ggml_row(const vise_format_spec *s,
+                     const void *const *parts,
+                     int64_t row,
+                     uint8_t *codes,
+                     float *scales,
+                     int32_t *zeros,
+                     float *lows) {
+  enum { CELLS = 8 }; /* of a block, at most */
+  const ggml_type *t = type_of(s);
+  const uint8_t *blocks = (const uint8_t *)parts[0] + row * row_bytes(t, s->k);
+  const int n = t->block / 32;
+  for (int64_t i = 0; i < s->k / t->block; i++, blocks += t->bytes, codes += t->block) {
+    vise_grid_cell cells[CELLS];
+    vise_ggml()->cells[t->type](cells, blocks);
+    for (int b = 0; b < n; b++) {
+      scales[i * n + b] = cells[b].scale;
+      zeros[i * n + b] = (int32_t)cells[b].zero;
+      lows[i * n + b] = cells[b].offset;
+    }
+    split_block(codes, zeros + i * n, blocks, t->type);
+  }
+}
+
+static const vise_format_codes ggml_codes = {ggml_groups, ggml_row};
+
 static vise_status
 ggml_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const ggml_type *t = type_of(s);
@@ -225,6 +285,7 @@ static void ggml_describe(const vise_format_spec *s, char *out, size_t out_bytes
       .decode = ggml_decode,                                                                       \
       .dot = &ggml_dot,                                                                            \
       .grid = &ggml_grid,                                                                          \
+      .codes = &ggml_codes,                                                                        \
       .check_parts = ggml_check_parts,                                                             \
       .describe = ggml_describe,                                                                   \
   }

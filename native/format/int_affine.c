@@ -23,6 +23,7 @@
  */
 #include "format/int_affine.h"
 
+#include "core/bytes.h"
 #include "core/checked.h"
 #include "core/parallel.h"
 #include "format/scale.h"
@@ -525,6 +526,56 @@ static void int_dot_rows(const vise_format_spec *s,
 
 static const vise_format_dot int_dot = {int_prepared, int_prepare, int_dot_rows};
 
+/* ---- codes ---- */
+
+static bool int_groups(const vise_format_spec *s, vise_format_groups *out) {
+  const layout a = layout_of(s);
+  const int reach = a.is_symmetric ? 1 << (a.bits - 1) : (1 << a.bits) - 1;
+  *out = (vise_format_groups){.columns = a.group, .reach = reach};
+  return a.k > 0;
+}
+
+/* One code a byte of n that are packed. */
+static void unpack(uint8_t *out, const uint8_t *packed, int64_t n, int bits) {
+  if (bits == 8) {
+    memcpy(out, packed, (size_t)n);
+    return;
+  }
+  if (bits == 4) {
+    for (int64_t j = 0; j < n / 2; j++) {
+      out[2 * j] = packed[j] & 15;
+      out[2 * j + 1] = packed[j] >> 4;
+    }
+    if (n % 2 != 0) {
+      out[n - 1] = packed[n / 2] & 15;
+    }
+    return;
+  }
+  for (int64_t j = 0; j < n; j++) {
+    out[j] = (uint8_t)vise_bits_at(packed, j * bits, bits);
+  }
+}
+
+static void int_row(const vise_format_spec *s,
+                    const void *const *parts,
+                    int64_t row,
+                    uint8_t *codes,
+                    float *scales,
+                    int32_t *zeros,
+                    float *lows) {
+  (void)lows;
+  const layout a = layout_of(s);
+  const int64_t at = a.per == VISE_PER_TENSOR ? 0 : row * a.n_groups;
+  unpack(codes, (const uint8_t *)parts[0] + row * a.row_bytes, a.k, a.bits);
+  vise_scale_read(scales, (const char *)parts[1] + at * vise_scale_bytes(a.type), a.n_groups,
+                  a.type);
+  for (int64_t i = 0; i < a.n_groups; i++) {
+    zeros[i] = a.is_symmetric ? 1 << (a.bits - 1) : ((const uint8_t *)parts[2])[at + i];
+  }
+}
+
+static const vise_format_codes int_codes = {int_groups, int_row};
+
 static vise_status
 int_check_parts(const vise_format_spec *s, const void *const *parts, vise_err *err) {
   const layout a = layout_of(s);
@@ -571,6 +622,7 @@ const vise_format vise_format_int = {
     .decode = int_decode,
     .dot = &int_dot,
     .grid = &int_grid,
+    .codes = &int_codes,
     .check_parts = int_check_parts,
     .describe = int_describe,
 };

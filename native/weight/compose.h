@@ -43,4 +43,20 @@ vise_weight_times(vise_weight **out, vise_weight *c, float factor, vise_err *err
 vise_status vise_weight_rotated(
     vise_weight **out, vise_weight *c, int64_t left, int64_t right, vise_err *err) VISE_MUST_USE;
 
+/* What X is rounded to before a product Y = X W' (weight/activation.h). */
+typedef enum vise_input_format { VISE_INPUT_INT8, VISE_INPUT_FP8 } vise_input_format;
+
+/*
+ * W = C, whose products Y = X W' are those of rounded X; X W takes X as it is.
+ *
+ * scale  0: each token has one of its own, its greatest magnitude over the greatest of the format.
+ *        Else the scale of every token, positive and normal; what is beyond the format's range is cut
+ * Errors: also VISE_EARG for another scale.
+ */
+vise_status vise_weight_input(vise_weight **out,
+                              vise_weight *c,
+                              vise_input_format format,
+                              float scale,
+                              vise_err *err) VISE_MUST_USE;
+
 #endif

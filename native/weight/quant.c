@@ -375,6 +375,15 @@ vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name) {
   return NULL;
 }
 
+const vise_format_spec *vise_weight_quant_spec(const vise_weight *w,
+                                               const void *const **parts_out) {
+  if (w->kind != &vise_weight_kind_quant) {
+    return NULL;
+  }
+  *parts_out = as_quant(w)->data;
+  return &as_quant(w)->spec;
+}
+
 static int64_t quant_prepared(const vise_weight *w) {
   const vise_format_spec *s = &as_quant(w)->spec;
   return s->format->dot == NULL ? 0 : s->format->dot->prepared(s);

@@ -22,4 +22,7 @@ vise_status vise_weight_quantize(vise_weight **out,
 /* A part of `w`; NULL if there is none or `w` is of another kind; borrowed. */
 vise_tensor *vise_weight_quant_part(const vise_weight *w, const char *name);
 
+/* Its format and the data of its parts, borrowed; NULL if `w` is of another kind. */
+const vise_format_spec *vise_weight_quant_spec(const vise_weight *w, const void *const **parts_out);
+
 #endif

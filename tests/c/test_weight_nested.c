@@ -22,22 +22,37 @@ multiply(const vise_weight *w, bool is_turned, float *y, const float *x, int64_t
                    : vise_weight_matmul(w, y, w->m, x, w->k, t, err);
 }
 
+/* X as the weight's products see it: `input` rounds it, but not on the way back. */
+static float *seen_inputs(const vise_weight *w, const float *x, int64_t n_in, bool is_turned) {
+  float *seen = inputs(TOKENS, n_in);
+  memcpy(seen, x, (size_t)(TOKENS * n_in) * sizeof(float));
+  if (!is_turned) {
+    vise_tree *t;
+    TRY_OK(vise_weight_save(w, &t, &test_err));
+    round_inputs(t, seen, TOKENS);
+    vise_tree_free(t);
+  }
+  return seen;
+}
+
 /* Few and many tokens, one thread and three, both ways round. */
 static void products_are_right(const vise_weight *w, const oracle *o, bool is_turned) {
   static const int64_t counts[] = {0, 1, VISE_WEIGHT_FEW_TOKENS, 9, TOKENS};
   const int64_t n_in = is_turned ? w->m : w->k, n_out = is_turned ? w->k : w->m;
   const int threads = vise_threads();
-  float *x = inputs(TOKENS, n_in), *y = inputs(TOKENS, n_out), *again = inputs(TOKENS, n_out);
+  float *x = inputs(TOKENS, n_in), *seen = seen_inputs(w, x, n_in, is_turned),
+        *y = inputs(TOKENS, n_out), *again = inputs(TOKENS, n_out);
   for (int c = 0; c < 5; c++) {
     vise_threads_set(1);
     TRY_OK(multiply(w, is_turned, y, x, counts[c], &test_err));
-    product_is_of_the_oracle(o, y, x, counts[c], is_turned);
+    product_is_of_the_oracle(o, y, seen, counts[c], is_turned);
     vise_threads_set(3);
     TRY_OK(multiply(w, is_turned, again, x, counts[c], &test_err));
     assert_memory_equal(y, again, (size_t)(counts[c] * n_out) * sizeof(float));
   }
   vise_threads_set(threads);
   vise_mem_free(x);
+  vise_mem_free(seen);
   vise_mem_free(y);
   vise_mem_free(again);
 }
@@ -94,6 +109,75 @@ static void every_format_answers_as_its_tree_says(void **state) {
     }
     assert_true(n >= 2);
   }
+}
+
+/* Every format in its defaults and `int` in all settings, in both formats of activations, with scales
+   of tokens and one that cuts the largest. */
+static void every_rounding_of_inputs_answers_as_its_tree_says(void **state) {
+  (void)state;
+  static const int64_t shapes[][2] = {{19, 300}, {33, 512}};
+  for (int i = 0; vise_formats[i] != NULL; i++) {
+    const bool is_int = strcmp(vise_formats[i]->name, "int") == 0;
+    for (int n = 0; n < (is_int ? 40 : 1); n++) {
+      const int64_t *shape = shapes[is_int ? n % 2 : 1];
+      vise_weight *c = quant_of(vise_formats[i], n, shape[0], shape[1]);
+      for (int form = n % 2; form < 4 && c != NULL; form += is_int ? 2 : 1) {
+        vise_weight *w = input_of(vise_weight_retain(c), (vise_input_format)(form / 2),
+                                  form % 2 == 0 ? 0.0f
+                                  : form == 1   ? 0.015f
+                                                : 0.005f);
+        keeps_everything(w);
+        vise_weight_release(w);
+      }
+      vise_weight_release(c);
+    }
+  }
+}
+
+static void inputs_that_are_no_numbers_give_none(void **state) {
+  (void)state;
+  enum { M = 5, K = 64 };
+  float x[3 * K], y[3 * M];
+  for (int form = 0; form < 4; form++) {
+    for (int j = 0; j < 3 * K; j++) {
+      x[j] = gaussian(1, j);
+    }
+    x[7] = form % 2 == 0 ? NAN : -INFINITY;
+    memset(x + K, 0, K * sizeof(float));
+    vise_weight *w = input_of(quant_of(vise_format_find("int"), 0, M, K),
+                              (vise_input_format)(form / 2), form % 2 == 0 ? 0.0f : 0.1f);
+
+    TRY_OK(vise_weight_matmul(w, y, M, x, K, 3, &test_err));
+
+    for (int i = 0; i < M; i++) {
+      assert_true(isnan(y[i]));
+      assert_true(y[M + i] == 0.0f);
+      assert_true(isfinite(y[2 * M + i]) && y[2 * M + i] != 0.0f);
+    }
+    vise_weight_release(w);
+  }
+}
+
+static void roundings_that_make_no_sense_are_refused(void **state) {
+  (void)state;
+  static const float scales[] = {-1.0f, NAN, INFINITY, 0x1p-127f};
+  vise_weight *c = dense_f32(2, 3, gaussian), *w, *again;
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(vise_weight_input(&w, c, VISE_INPUT_FP8, scales[i], &test_err), VISE_EARG);
+    assert_null(w);
+  }
+  assert_string_equal(test_err.msg,
+                      "input: scale is 5.87747e-39, expected a normal number above 0");
+  w = input_of(c, VISE_INPUT_INT8, 0.5f);
+  vise_tree *t;
+  TRY_OK(vise_weight_save(w, &t, &test_err));
+  *(float *)vise_tensor_data(t->parts[0].tensor) = -2.0f;
+  assert_int_equal(vise_weight_load(&again, t, &test_err), VISE_EFORMAT);
+  strcpy(t->attributes[0].text, "int9");
+  assert_int_equal(vise_weight_load(&again, t, &test_err), VISE_EFORMAT);
+  assert_string_equal(test_err.msg, "input: format is 'int9', expected int8 or fp8");
+  vise_tree_free(t);
+  vise_weight_release(w);
 }
 
 /* Orders of algorithms.md A12 that are small, blocks, and both sides. */
@@ -243,6 +327,7 @@ static void weights_nested_at_random_answer_as_their_trees_say(void **state) {
   for (uint32_t i = 0; i < 120; i++) {
     uint32_t seed = i;
     vise_weight *w = random_weight(&seed, 3, shapes[i % 6][0], shapes[i % 6][1]);
+    w = i % 5 == 4 ? input_of(w, VISE_INPUT_INT8, 0.0f) : w;
     keeps_everything(w);
     vise_weight_release(w);
   }
@@ -268,6 +353,7 @@ static void every_question_survives_every_allocation_failure(void **state) {
   for (uint32_t i = 0; i < 20; i++) {
     uint32_t seed = i + 1000;
     vise_weight *w = random_weight(&seed, 3, M, K);
+    w = i % 4 == 3 ? input_of(w, (vise_input_format)(i / 4 % 2), 0.0f) : w;
     TRY_OK(every_question(w, y, x, &test_err)); /* threads are there */
     const size_t live = vise_mem_live_blocks();
     vise_status st = VISE_ENOMEM;
@@ -365,6 +451,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_kind_answers_as_its_tree_says),
       cmocka_unit_test(every_format_answers_as_its_tree_says),
+      cmocka_unit_test(every_rounding_of_inputs_answers_as_its_tree_says),
+      cmocka_unit_test(inputs_that_are_no_numbers_give_none),
+      cmocka_unit_test(roundings_that_make_no_sense_are_refused),
       cmocka_unit_test(every_rotation_answers_as_its_tree_says),
       cmocka_unit_test(every_codebook_answers_as_its_tree_says),
       cmocka_unit_test(codebook_refuses_what_does_not_fit),

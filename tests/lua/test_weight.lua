@@ -269,6 +269,22 @@ function TestWeight:test_sparse_refuses_options_that_do_not_belong()
     { layout = "block", block = { 0, 4 } })
 end
 
+function TestWeight:test_input_rounds_activations_to_8_bits()
+  local w <close> = weight.dense(native.tensor.from("f32", { 2, 2 }, { 1, 0, 0, 1 }))
+  local x <close> = native.tensor.from("f32", { 2, 2 }, { 127, 1.4, -1, 0.5 })
+  local token <close> = weight.input(w)
+  lu.assertEquals(token:describe(), "input(int8, f32)")
+  lu.assertAlmostEquals(token:matmul(x):get(1, 2), 1, 1e-6)
+  lu.assertAlmostEquals(token:matmul(x):get(2, 2), 64 / 127, 1e-6) -- 63.5 is halfway, 64 even
+  local one <close> = weight.input(w, { format = "fp8", per = "tensor", scale = 0.1 })
+  lu.assertEquals(one:describe(), "input(fp8/tensor, f32)")
+  lu.assertAlmostEquals(one:matmul(x):get(1, 1), 44.8, 1e-5) -- 448 is the greatest
+  lu.assertErrorMsgContains("expected one of: int8, fp8", weight.input, w, { format = "int4" })
+  lu.assertErrorMsgContains("do not go together", weight.input, w, { per = "tensor" })
+  lu.assertErrorMsgContains("do not go together", weight.input, w, { scale = 1 })
+  lu.assertErrorMsgContains("did you mean 'scale'", weight.input, w, { scael = 1 })
+end
+
 function TestWeight:test_rotated_turns_either_side()
   local w <close> = weight.dense(native.tensor.from("f32", { 2, 4 }, { 1, 2, 3, 4, 5, 6, 7, 8 }))
   local right <close> = weight.rotated(w, { right = 4 })

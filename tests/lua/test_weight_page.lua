@@ -31,7 +31,7 @@ function TestWeightPage:test_bits_per_weight_of_every_kind_and_format_are_those_
     H.check(env, code, description, bits, seen)
   end
   for _, kind in ipairs({ "dense", "quant", "sparse", "codebook", "lowrank", "sum", "scaled",
-    "rotated" }) do
+    "rotated", "input" }) do
     lu.assertTrue(seen[kind], kind)
   end
   for _, format in ipairs(native.format.list()) do

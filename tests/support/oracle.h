@@ -306,7 +306,51 @@ static inline oracle oracle_of_rotated(const vise_tree *t) {
   return o;
 }
 
+/* The E4M3 value nearest to x, of two as near that whose code is even; 448 at most. */
+static inline double nearest_e4m3(double x) {
+  int best = 0;
+  double distance = INFINITY, value = 0.0;
+  for (int code = 0; code < 127; code++) {
+    const double v = code < 8 ? code * 0x1p-9 : ldexp(8 + code % 8, code / 8 - 10);
+    const double d = fabs(v - fabs(x));
+    if (d < distance || (d == distance && best % 2 != 0)) {
+      best = code;
+      distance = d;
+      value = v;
+    }
+  }
+  return copysign(value, x);
+}
+
+/* The kind `input`: X' in place of X [rows, k]. Others leave it as it is. */
+static inline void round_inputs(const vise_tree *t, float *x, int64_t rows) {
+  const char *format;
+  if (strcmp(t->kind, "input") != 0) {
+    return;
+  }
+  TRY_OK(vise_tree_get_text(&format, t, "format", &test_err));
+  const bool is_int8 = strcmp(format, "int8") == 0;
+  const vise_tensor *part = part_of(t, "scale");
+  for (int64_t s = 0; s < rows; s++) {
+    float greatest = 0.0f, *row = x + s * t->k;
+    for (int64_t j = 0; j < t->k; j++) {
+      greatest = fmaxf(greatest, fabsf(row[j]));
+    }
+    const float scale =
+        part != NULL ? (float)vise_tensor_get(part, 0) : greatest / (is_int8 ? 127.0f : 448.0f);
+    for (int64_t j = 0; j < t->k; j++) {
+      const float q = scale < FLT_MIN ? 0.0f : row[j] * (1.0f / scale);
+      const double rounded =
+          is_int8 ? nearbyint(fmin(fmax((double)q, -127.0), 127.0)) : nearest_e4m3((double)q);
+      row[j] = (float)((double)scale * rounded);
+    }
+  }
+}
+
 static inline oracle oracle_of(const vise_tree *t) {
+  if (strcmp(t->kind, "input") == 0) {
+    return oracle_of(t->children[0]);
+  }
   if (strcmp(t->kind, "codebook") == 0) {
     return oracle_of_codebook(t);
   }

@@ -75,6 +75,13 @@ static inline vise_weight *rotated_of(vise_weight *c, int64_t left, int64_t righ
   return w;
 }
 
+static inline vise_weight *input_of(vise_weight *c, vise_input_format format, float scale) {
+  vise_weight *w;
+  TRY_OK(vise_weight_input(&w, c, format, scale, &test_err));
+  vise_weight_release(c);
+  return w;
+}
+
 /* An order that divides n, 0 where nothing does. */
 static inline int64_t order_for(int64_t n) {
   return n == 0 ? 0 : vise_hadamard_block(n);
@@ -197,6 +204,9 @@ static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   }
   if (strcmp(kind, "codebook") == 0) {
     return codebook_of(VISE_CODEBOOK_ROW, 3, 1, 0, VISE_DTYPE_F16, m, k);
+  }
+  if (strcmp(kind, "input") == 0) {
+    return input_of(sample("quant", m, k), VISE_INPUT_INT8, 0.0f);
   }
   if (strcmp(kind, "rotated") == 0) {
     return rotated_of(sample("quant", m, k), order_for(m), order_for(k));

@@ -9,7 +9,6 @@ local native = require("vise.native")
 local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
 local run = require("vise.run")
-local store = require("vise.run.store")
 local term = require("vise.cli.term")
 local text = require("vise.text")
 
@@ -92,12 +91,15 @@ function M.execute(request, given)
     error(result, 0)
   end
   M.check(result, message, code)
-  H.note(result.directory)
+  if request.out then -- the index looks into `runs` by itself
+    H.note(result.directory)
+  end
   return result
 end
 
 --- Tell the index where the run is. Without it the run is as good.
 function H.note(directory)
+  local store = require("vise.run.store")
   local index <close>, message = store.open()
   local ok = index
   if index then

@@ -4,7 +4,6 @@
 --- that the request does not name.
 
 local check = require("vise.check")
-local job = require("vise.run.job")
 local native = require("vise.native")
 local param = require("vise.param")
 local recipe = require("vise.recipe")
@@ -76,6 +75,7 @@ function H.description(request)
 end
 
 function H.actions.run(request)
+  local job = require("vise.run.job") -- not needed to describe a recipe, and half of all to load
   local this <close> = job.new(request, H.emit)
   local made, message, code = recipe.load(request.text, request.path, function(line)
     this:log(line)

@@ -116,6 +116,14 @@ function Cache:put_table(key, value)
   end
 end
 
+--- Where a caller may keep a file of its own among the entries, to be written by rename.
+---@param key string
+---@param ending string letters
+---@return string|nil path nil if the cache cannot be written
+function Cache:file(key, ending)
+  return self:_ready() and self:_path(key, ending) or nil
+end
+
 --- Every entry: {name, bytes, used_ns}, the one used last first.
 ---@return table[]
 function Cache:entries()

@@ -42,6 +42,6 @@ function M.find(name)
   return require("vise.corpus." .. name)
 end
 
-H.names = { "tales" }
+H.names = { "digits", "tales" }
 
 return M

@@ -14,6 +14,8 @@ local native = require("vise.native")
 local recipe = require("vise.recipe")
 local record = require("vise.run.record")
 local save = require("vise.model.save")
+local train = require("vise.train")
+local training = require("vise.run.training")
 
 local M = {}
 local H = {}
@@ -23,6 +25,7 @@ H.__index = H
 ---@field seed integer of `--seed`
 ---@field open fun(self, input: any): vise.Model
 ---@field calibrate fun(self, m: vise.Model, opts: table): table for `stats` in rules
+---@field train fun(self, opts: vise.JobTrainOptions): vise.Model
 ---@field compress fun(self, m: vise.Model, rules: table[]): vise.Model
 ---@field measure fun(self, m: vise.Model, opts: table): table
 ---@field save fun(self, m: vise.Model): table
@@ -85,6 +88,27 @@ function H:open(input)
   local opened = assert(model.open(found.path))
   opened:_identify(found.sha256)
   return self:_model_handle(opened)
+end
+
+--- A model trained on a text from random weights.
+---@param opts vise.JobTrainOptions
+function H:train(opts)
+  local given = H.plain("train", opts, H.train_names)
+  local input = self:_find(opts.text, "text", "train: text")
+  local progress = self:_progress("train", "steps")
+  local m, key, result = training.run(self._kept, self:_text(opts.text, "train"), input.sha256,
+    given, self._request.seed, function(p)
+      progress(p.step, p.steps)
+      if p.step % H.steps_between_notes == 0 or p.step == p.steps then
+        self:note(("train: step %d of %d: loss %.4f, rate %.6f, norm of the gradients %.3f"):format(
+          p.step, p.steps, p.loss, p.rate, p.norm))
+      end
+    end)
+  if result.resumed > 0 then
+    self:log("train: went on from step %d", result.resumed)
+  end
+  m:_identify(key)
+  return self:_model_handle(m)
 end
 
 --- A plan: over which tokens the statistics for a model are taken.
@@ -315,7 +339,7 @@ function H:__close()
   self._log:close()
 end
 
-H.verbs = { "open", "calibrate", "compress", "fit", "measure", "save", "log" }
+H.verbs = { "open", "train", "calibrate", "compress", "fit", "measure", "save", "log" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
   { name = "method", kind = "string", doc = "what the row says it is of" },
@@ -332,6 +356,11 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
+H.train_names = { "batch", "config", "length", "name", "text", "tokenizer" }
+for _, row in ipairs(train.rows) do
+  H.train_names[#H.train_names + 1] = row.name
+end
+H.steps_between_notes = 10
 H.most_items = 10000
 H.handles = { against = true, candidates = true, options = true, stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }

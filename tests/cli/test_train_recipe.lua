@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- recipes/train-tales.lua on very little: job:train from a recipe to a saved model.
+local lu = require("luaunit")
+local native = require("vise.native")
+local program = require("support.program")
+
+TestTrainRecipe = {}
+
+local H = {}
+
+--- A run of a few steps on a few tales, with a cache of its own.
+function H.train(out, more)
+  local folder = program.folder()
+  local text = folder .. "/few.txt"
+  assert(native.file.replace(text, assert(native.file.read("share/text/tales.valid.txt")):sub(1, 9000)))
+  local argv = { "run", "recipes/train-tales.lua", "text=" .. text, "test=" .. text, "steps=3",
+    "batch=1", "--json", "--out", folder .. "/" .. out }
+  table.move(more or {}, 1, #(more or {}), #argv + 1, argv)
+  return program.json(argv, { VISE_CACHE = folder .. "/cache" })
+end
+
+function H.log(result)
+  return assert(native.file.read(result.run .. "/log.txt"))
+end
+
+function TestTrainRecipe:test_a_recipe_trains_and_saves_a_model()
+  local result = H.train("first")
+
+  lu.assertStrContains(H.log(result), "train: step 3 of 3: loss ")
+  -- Less than the 7.2 nats of no knowledge of fewer than 1,400 tokens, after three steps.
+  lu.assertTrue(result.rows[1].nll < 7, result.rows[1].nll)
+  local output, code, errors = program.run({ "generate", result.run, "--prompt", "Once", "--tokens",
+    "5" })
+  lu.assertEquals(code, 0, errors)
+  lu.assertStrContains(output, "Once")
+end
+
+function TestTrainRecipe:test_what_was_trained_is_not_trained_again_and_has_the_same_bytes()
+  local first = H.train("one", { "rate=0.002" })
+
+  local again = H.train("two", { "rate=0.002" })
+
+  lu.assertEquals(again.artifact.hash, first.artifact.hash)
+  lu.assertStrContains(H.log(again), "train: went on from step 3")
+  lu.assertNil(H.log(again):find("train: step ", 1, true))
+  lu.assertNotEquals(H.train("other", { "--seed", "1", "rate=0.002" }).artifact.hash,
+    first.artifact.hash)
+end
+
+function TestTrainRecipe:test_options_that_are_none_are_named()
+  local path = program.folder() .. "/wrong.lua"
+  assert(native.file.replace(path, [[
+local vise = require "vise"
+return vise.recipe {
+  params = { text = vise.param.text "share/text/tales.valid.txt" },
+  run = function(p, job) job:train { text = p.text, step = 3 } end,
+}]]))
+
+  local _, code, errors = program.run({ "run", path, "--out", program.folder() .. "/wrong" })
+
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(errors, "train: unknown option 'step' (did you mean 'steps'?")
+end
+
+local code = lu.LuaUnit.run()
+program.clean()
+os.exit(code)

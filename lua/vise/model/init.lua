@@ -251,6 +251,15 @@ function Model:compress(rules, context)
   return require("vise.model.compress").run(self, rules, context)
 end
 
+--- A new model: this one, with what `tuned` has learned since as products of few factors: see
+--- vise.model.extract.
+---@param tuned vise.Model of the same shapes
+---@param options? vise.ExtractOptions
+---@return vise.Model
+function Model:extract(tuned, options)
+  return require("vise.model.extract").run(self, tuned, options)
+end
+
 --- Write a `.vise` file: see vise.model.save.
 ---@param path string
 ---@param options? vise.SaveOptions
@@ -261,7 +270,7 @@ function Model:save(path, options)
   return require("vise.model.save").run(self, path, options)
 end
 
---- For compress: the same model with other fields: `_make`, which is given owners of places,
+--- For compress and extract: the same model with other fields: `_make`, which is given owners of places,
 --- `_key`, `fallbacks`, `notes`.
 function Model:_derive(fields)
   local derived = {}

@@ -150,6 +150,16 @@ function H:compress(m, rules)
   return self:_model_handle(compressed)
 end
 
+--- A new model: `m`, with what `tuned` has learned since as products of few factors.
+---@param m vise.Model
+---@param tuned vise.Model
+---@param opts? vise.ExtractOptions
+function H:extract(m, tuned, opts)
+  m, tuned = self:_model(m, "extract"), self:_model(tuned, "extract")
+  local given = H.plain("extract", opts or {}, H.extract_names)
+  return self:_model_handle(m:extract(tuned, given))
+end
+
 --- The best choice of candidates for each place within a size: a new model whose file is no larger.
 ---@param m vise.Model
 ---@param opts {candidates: table[], stats: table, bytes?: integer, bits_per_weight?: number, tokens?: integer}
@@ -339,7 +349,8 @@ function H:__close()
   self._log:close()
 end
 
-H.verbs = { "open", "train", "calibrate", "compress", "fit", "measure", "save", "log" }
+H.verbs = { "open", "train", "calibrate", "compress", "extract", "fit", "measure", "save", "log" }
+H.extract_names = { "match", "rank", "values" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {
   { name = "method", kind = "string", doc = "what the row says it is of" },

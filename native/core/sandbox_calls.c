@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define N_OF(list) (sizeof(list) / sizeof(list)[0])
@@ -26,8 +27,8 @@ static const int allowed[] = {
     SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write),
     SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(ftruncate),
     SCMP_SYS(fallocate), SCMP_SYS(fadvise64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(flock),
-    SCMP_SYS(mkdir), SCMP_SYS(rmdir), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename),
-    SCMP_SYS(renameat), SCMP_SYS(renameat2),
+    SCMP_SYS(rmdir), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
     /* memory */
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(msync),
     SCMP_SYS(mincore),
@@ -167,6 +168,7 @@ static int allow_if_both(scmp_filter_ctx filter, condition a, condition b) {
  * fcntl    no F_SETOWN, which would let the kernel send signals to another process
  * ioctl    no TIOCSTI, which types on the user's terminal
  * openat   O_TRUNC needs the right to write, which kernels before Landlock's third form do not ask
+ * mkdir    no folder that its owner cannot clear
  * mmap     no code; no shared memory without a file, which no limit counts
  * prlimit  asks, does not set;  utimensat  of an open file only
  */
@@ -186,6 +188,7 @@ static int add_conditions(scmp_filter_ctx filter) {
       {SCMP_SYS(openat), 2, O_TRUNC, 0},
       {SCMP_SYS(openat), 2, O_TRUNC | O_ACCMODE, O_TRUNC | O_WRONLY},
       {SCMP_SYS(openat), 2, O_TRUNC | O_ACCMODE, O_TRUNC | O_RDWR},
+      {SCMP_SYS(mkdir), 1, S_IRWXU, S_IRWXU},
       {SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
       {SCMP_SYS(prlimit64), 2, WHOLE, 0},
       {SCMP_SYS(utimensat), 1, WHOLE, 0},
@@ -198,6 +201,9 @@ static int add_conditions(scmp_filter_ctx filter) {
   const condition no_code = {SCMP_SYS(mmap), 2, PROT_EXEC, 0};
   const condition is_private = {SCMP_SYS(mmap), 3, MAP_TYPE, MAP_PRIVATE};
   const condition is_of_file = {SCMP_SYS(mmap), 3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED};
+  const condition is_here = {SCMP_SYS(mkdirat), 0, INT, (uint32_t)AT_FDCWD};
+  const condition is_open = {SCMP_SYS(mkdirat), 2, S_IRWXU, S_IRWXU};
+  code = code != 0 ? code : allow_if_both(filter, is_here, is_open);
   code = code != 0 ? code : allow_if_both(filter, no_code, is_private);
   return code != 0 ? code : allow_if_both(filter, no_code, is_of_file);
 }

@@ -41,7 +41,7 @@ local function stopped(name, body, limits, line)
     local message = hostile.run(hostile.recipe(body), limits)
     lu.assertStrContains(message or "it went on", line)
     lu.assertStrMatches(message, "r.lua:.*")
-    lu.assertTrue(native.core.clock() - begin < 30)
+    lu.assertTrue(native.core.clock() - begin < 90)
     lu.assertTrue(hostile.is_unharmed())
   end
 end
@@ -88,6 +88,7 @@ denied("cutting a file while reading it",
 denied("removing a file elsewhere", "ATTACK.call('unlink', 'FOLDER/home/treasure')")
 denied("moving a file here", "ATTACK.call('rename', 'FOLDER/home/treasure', 'FOLDER/gold')")
 denied("making a folder elsewhere", "ATTACK.call('mkdir', 'FOLDER/home/new', 448)")
+denied("a folder that nobody can clear", "ATTACK.call('mkdir', ATTACK.directory .. '/x', 0)")
 denied("the time of a file elsewhere",
   "ATTACK.call('utimensat', -100, 'FOLDER/home/treasure', 0, 0)")
 denied("raising a limit", "ATTACK.call('prlimit64', 0, 7, ('\\xff'):rep(16), 0)")
@@ -109,6 +110,9 @@ stopped("a process that closes its output and goes on is ended",
 stopped("a file that is too large is refused", "ATTACK.ignore(25) "
   .. "local fd = ATTACK.call('openat', -100, ATTACK.directory .. '/big', 0x41, 384) "
   .. "assert(ATTACK.call('ftruncate', fd, 1 << 40))", { output_bytes = 1 << 20 }, "EFBIG")
+stopped("a file of another name is no part of a run", "ATTACK.call('openat', -100, "
+  .. "ATTACK.directory .. '/config.json', 0x41, 384)", { seconds = 60 },
+  "r.lua: left 'config.json' in its run directory, expected ledger.json, log.txt, metrics.jsonl")
 stopped("a disk that fills is seen", "for i = 1, 1000000 do "
   .. "local fd = ATTACK.call('openat', -100, ATTACK.directory .. '/' .. i, 0x41, 384) "
   .. "ATTACK.call('close', fd) end", { seconds = 60, output_bytes = 1 << 20 },

@@ -19,7 +19,7 @@ local function file(name, text, line, limits, more)
     lu.assertStrContains(message or "it went on", line)
     lu.assertStrContains(message, "r.lua:")
     lu.assertTrue(#message < 3000)
-    lu.assertTrue(native.core.clock() - begin < 30)
+    lu.assertTrue(native.core.clock() - begin < 90)
     lu.assertTrue(hostile.is_unharmed())
   end
 end

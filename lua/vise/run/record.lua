@@ -132,7 +132,10 @@ function H:write(directory)
     end
     self.record.files[name] = digest
   end
-  local ok, message, code = self:_check_artifact(directory)
+  local ok, message, code = self:_check_names(directory)
+  if ok then
+    ok, message, code = self:_check_artifact(directory)
+  end
   if not ok then
     return nil, message, code
   end
@@ -140,6 +143,22 @@ function H:write(directory)
   written.seal = M.seal(written)
   local text = native.json.encode(written, { indent = 2 })
   return native.file.replace(directory .. "/run.json", text .. "\n")
+end
+
+--- Nothing is in the directory that a run does not leave: what else would it be taken for?
+function H:_check_names(directory)
+  local names, message, code = native.file.list(directory)
+  for _, name in ipairs(names or {}) do
+    local is_known = name == "model.vise" and self.record.artifact ~= nil
+    for _, known in ipairs(M.FILES) do
+      is_known = is_known or name == known
+    end
+    if not is_known then
+      local text = "%s: left '%s' in its run directory, expected %s and what it saved"
+      return nil, text:format(self.record.recipe.path, name, table.concat(M.FILES, ", ")), "format"
+    end
+  end
+  return names ~= nil or nil, message, code
 end
 
 --- The child said what it saved; is that what is there?

@@ -68,6 +68,24 @@ function TestFront:test_the_front_is_what_nothing_dominates()
   lu.assertEquals(front.front(vectors), { 1, 2, 6 })
 end
 
+function TestFront:test_the_front_of_many_is_that_of_the_definition()
+  local vectors = {}
+  for i = 1, 300 do
+    vectors[i] = i % 7 ~= 0 and { native.core.uniform(1, "x", i) * 20 // 1,
+      native.core.uniform(1, "y", i) * 20 // 1, native.core.uniform(1, "z", i) * 20 // 1 }
+  end
+  local expected = {}
+  for i, vector in ipairs(vectors) do
+    local is_beaten = not vector
+    for _, other in ipairs(vectors) do
+      is_beaten = is_beaten or other and front.dominates(other, vector)
+    end
+    expected[#expected + 1] = not is_beaten and i or nil
+  end
+
+  lu.assertEquals(front.front(vectors), expected)
+end
+
 function TestFront:test_the_order_goes_by_layers_and_then_by_room()
   -- 1 and 4 are the ends of the first layer; 3 has more room (8 + 6 ninths) than 2 (5 + 8)
   local vectors = { { 0, 9 }, { 1, 6 }, { 5, 1 }, { 9, 0 }, { 9, 9 } }

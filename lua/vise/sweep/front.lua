@@ -61,16 +61,21 @@ end
 ---@param vectors (number[]|false)[]
 ---@return integer[] rising
 function M.front(vectors)
-  local front = {}
+  local sorted, front = {}, {}
   for i, vector in ipairs(vectors) do
-    local is_beaten = not vector
-    for _, other in ipairs(vectors) do
-      is_beaten = is_beaten or other and M.dominates(other, vector)
-    end
-    if not is_beaten then
-      front[#front + 1] = i
-    end
+    sorted[#sorted + 1] = vector and i or nil
   end
+  table.sort(sorted, function(a, b)
+    return H.comes_first(vectors, a, b)
+  end)
+  for _, i in ipairs(sorted) do -- whatever dominates it comes before it, or something on the front
+    local is_beaten = false
+    for _, other in ipairs(front) do
+      is_beaten = is_beaten or M.dominates(vectors[other], vectors[i])
+    end
+    front[#front + 1] = not is_beaten and i or nil
+  end
+  table.sort(front)
   return front
 end
 
@@ -96,6 +101,16 @@ function M.order(vectors)
     end
   end
   return order
+end
+
+--- By the first objective, then the second, and so on; equal ones by their numbers.
+function H.comes_first(vectors, a, b)
+  for k, x in ipairs(vectors[a]) do
+    if x ~= vectors[b][k] then
+      return x < vectors[b][k]
+    end
+  end
+  return a < b
 end
 
 --- A layer, the ends of each objective first, then by the distance between the neighbours.

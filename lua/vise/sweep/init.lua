@@ -97,6 +97,20 @@ end
 ---@return string? message
 ---@return string? code
 function M.load(directory)
+  local sweep, message, code = M.read(directory)
+  for _, task in ipairs(sweep and sweep.tasks or {}) do
+    M.look(sweep, task)
+    task.was_there = task.status ~= "pending"
+  end
+  return sweep, message, code
+end
+
+--- The same without a look at the results: all tasks are pending.
+---@param directory string
+---@return vise.Sweep|nil
+---@return string? message
+---@return string? code
+function M.read(directory)
   return refusal.protect(function()
     local spec = H.read_json(directory .. "/sweep.json")
     if type(spec) ~= "table" or spec.format ~= M.FORMAT then
@@ -108,8 +122,6 @@ function M.load(directory)
       and H.read_json(directory .. "/tasks.json") or {}
     for i, task in ipairs(tasks) do
       task.status = "pending"
-      M.look(sweep, task)
-      task.was_there = task.status ~= "pending"
       sweep.tasks[i] = task
     end
     return sweep
@@ -144,8 +156,13 @@ function M.pending(sweep)
     return {}
   end
   return refusal.protect(function()
+    local n = 0
+    for _, task in ipairs(sweep.tasks) do
+      n = math.max(n, task.trial)
+    end
     for _, proposal in ipairs(proposals) do
-      local task = H.task(sweep, proposal)
+      n = n + (proposal.trial and 0 or 1)
+      local task = H.task(proposal, proposal.trial or n)
       sweep.tasks[#sweep.tasks + 1], pending[#pending + 1] = task, task
     end
     H.write_tasks(sweep)
@@ -351,15 +368,7 @@ function H.check_same(path, spec)
   end
 end
 
-function H.task(sweep, proposal)
-  local trial = proposal.trial
-  if trial == nil then
-    trial = 0
-    for _, task in ipairs(sweep.tasks) do
-      trial = math.max(trial, task.trial)
-    end
-    trial = trial + 1
-  end
+function H.task(proposal, trial)
   local share = proposal.share or 1
   local name = ("%04d"):format(trial)
   if share < 1 then

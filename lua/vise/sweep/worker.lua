@@ -17,7 +17,7 @@ local H = {}
 function M.main(argv)
   native.process.die_with_parent()
   local directory, ram_bytes = argv[1], math.tointeger(tonumber(argv[2]))
-  local sweep, message = sweep_of.load(directory)
+  local sweep, message = sweep_of.read(directory)
   if sweep == nil then
     io.stderr:write(message, "\n")
     return 1

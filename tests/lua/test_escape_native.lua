@@ -98,8 +98,8 @@ denied("typing on the terminal", "ATTACK.call('ioctl', 0, 0x5412, 'x')")
 denied("signals by an open file", "ATTACK.call('fcntl', 1, 8, 1)")
 denied("a thread without memory of its own", "ATTACK.call('clone3', ('\\0'):rep(88), 88)")
 
-stopped("an endless loop in machine code is ended", "ATTACK.spin()", { seconds = 0.5 },
-  "has not ended after 0.5 s (--max-time)")
+stopped("an endless loop in machine code is ended", "ATTACK.spin()", { seconds = 0.3 },
+  "has not ended after 0.3 s (--max-time)")
 stopped("a crash is told", "ATTACK.crash()", { seconds = 60 }, "its process crashed (signal 11)")
 stopped("a silent end is no success", "ATTACK.call('exit_group', 0)", { seconds = 60 },
   "its process ended with code 0 and no result")

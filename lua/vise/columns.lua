@@ -44,10 +44,11 @@ end
 ---@param scales vise.ColumnScales
 ---@param resolved table<string, any>
 ---@param extra vise.MethodExtra its moments are those of x
+---@param inside? fun(q: vise.Weight): vise.Weight what is made of Q before it is scaled
 ---@return vise.Weight|nil weight
 ---@return string? message or note
 ---@return string? code
-function M.run(name, w, scales, resolved, extra)
+function M.run(name, w, scales, resolved, extra, inside)
   local scaled <close> = weight.scaled(w, { right = scales.columns })
   local moments <close> = extra.moments:scaled(scales.inputs)
   local result, note, code = method.run_inner(name, scaled, resolved,
@@ -56,7 +57,8 @@ function M.run(name, w, scales, resolved, extra)
     return nil, note, code
   end
   local q <close> = result
-  return weight.scaled(q, { right = scales.right }), note
+  local whole <close> = inside and inside(q) or q:handle()
+  return weight.scaled(whole, { right = scales.right }), note
 end
 
 return M

@@ -72,7 +72,7 @@ end
 function TestColumns:test_smoothquant_scales_by_the_ranges_of_both()
   local w <close> = weight.dense(native.tensor.from("f32", { 2, 2 }, { 1, 4, -0.5, 2 }))
   local s <close> = native.stats.moments(2):add(native.tensor.from("f32", { 2, 2 }, { 4, 1, 2, -1 }))
-  local q <close> = w:quantize({ method = "smoothquant", stats = s })
+  local q <close> = w:quantize({ method = "smoothquant", input = "none", stats = s })
   local tree = q:tree()
   lu.assertEquals(tree.kind, "scaled")
   lu.assertEquals(tree.parts.right:table(), { 0.5, 2 })
@@ -80,44 +80,25 @@ function TestColumns:test_smoothquant_scales_by_the_ranges_of_both()
   lu.assertEquals(tree.children[1].attributes.per, "row")
 end
 
---- Inputs [t, k] with each row rounded to 8 bits of its own range.
-function H.rounded(x, n)
-  local y = {}
-  for row = 0, #x // n - 1 do
-    local greatest = 0
-    for j = 1, n do
-      greatest = math.max(greatest, math.abs(x[row * n + j]))
-    end
-    for j = 1, n do
-      y[row * n + j] = math.floor(x[row * n + j] / greatest * 127 + 0.5) * greatest / 127
-    end
-  end
-  return y
-end
-
--- What the method is for: inputs in 8 bits a token. Computed here, with the scales that it stored.
+-- What the method is for: inputs in 8 bits too.
 function TestColumns:test_smooth_inputs_lose_less_in_eight_bits()
   local k <const>, t <const> = 128, 200
   local w <close> = H.weight(64, k)
   local inputs <close> = H.inputs(k, t)
   local s <close> = native.stats.moments(k):add(inputs)
   local expected <close> = weight.dense(w:matmul(inputs))
-  local function lost(q, right)
-    local x = inputs:table()
-    for i = 1, #x do
-      x[i] = right and x[i] * right[(i - 1) % k + 1] or x[i]
-    end
-    local y = H.rounded(x, k)
-    for i = 1, #y do
-      y[i] = right and y[i] / right[(i - 1) % k + 1] or y[i]
-    end
-    local product <close> = weight.dense(q:matmul(native.tensor.from("f32", { t, k }, y)))
+  local function lost(q)
+    local product <close> = weight.dense(q:matmul(inputs))
     return product:error(expected)
   end
-  local plain <close> = w:quantize({ bits = 8, per = "row" })
-  local smooth <close> = w:quantize({ method = "smoothquant", stats = s })
-  local right = smooth:tree().parts.right:convert("f32"):table()
-  lu.assertTrue(lost(smooth, right) < 0.6 * lost(plain))
+  local rounded <close> = w:quantize({ bits = 8, per = "row" })
+  for _, per in ipairs({ "token", "tensor" }) do
+    local greatest = math.max(table.unpack(s:max_abs():table()))
+    local plain <close> = weight.input(rounded, { format = "int8", per = per,
+      scale = per == "tensor" and greatest / 127 or nil })
+    local smooth <close> = w:quantize({ method = "smoothquant", input_per = per, stats = s })
+    lu.assertTrue(lost(smooth) < 0.6 * lost(plain), per)
+  end
 end
 
 function TestColumns:test_inputs_that_never_occur_are_no_trouble()

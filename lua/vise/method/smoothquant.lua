@@ -3,10 +3,12 @@
 --
 --   W x = (W diag(s)) (x / s)      s_j = max|x_j|^alpha / max|W_:j|^(1 - alpha)
 --
--- so that x / s loses little when it is rounded too. 1 / s is stored with the weight instead of folded
+-- so that x / s loses little when it is rounded too: to `input`, of which each token has its own scale,
+-- or all have one, that of the greatest |x / s| in the text. 1 / s is stored with the weight instead of folded
 -- into what comes before. Columns whose inputs or weights are always 0 stand in the middle.
 
 local columns = require("vise.columns")
+local weight = require("vise.weight")
 
 local H = {}
 
@@ -20,8 +22,23 @@ function H.run(w, resolved, extra)
     local is_dead = s[j] == 0 or of_weights == 0
     s[j] = is_dead and 0 or s[j] ^ resolved.alpha / of_weights ^ (1 - resolved.alpha)
   end
-  return columns.run("smoothquant", w, columns.scales(s), resolved, extra)
+  local scales = columns.scales(s)
+  return columns.run("smoothquant", w, scales, resolved, extra, resolved.input ~= "none" and function(q)
+    return weight.input(q, { format = resolved.input, per = resolved.input_per,
+      scale = resolved.input_per == "tensor" and H.input_scale(scales, resolved, extra) or nil })
+  end or nil)
 end
+
+--- The one scale that no input of the text goes beyond.
+function H.input_scale(scales, resolved, extra)
+  local right, greatest = scales.inputs:table(), 0
+  for j, x in ipairs(extra.moments:max_abs():table()) do
+    greatest = math.max(greatest, x * right[j])
+  end
+  return greatest > 0 and greatest / H.reach[resolved.input] or 1
+end
+
+H.reach = { int8 = 127, fp8 = 448 }
 
 ---@type vise.Method
 return {
@@ -36,6 +53,10 @@ return {
   params = {
     { name = "alpha", kind = "real", default = 0.5, min = 0, max = 1,
       doc = "how much of the inputs' range the weights take" },
+    { name = "input", kind = "choice", default = "int8", choices = { "int8", "fp8", "none" },
+      doc = "what inputs are rounded to" },
+    { name = "input_per", kind = "choice", default = "token", choices = { "token", "tensor" },
+      doc = "whether each token has its own scale, or all have that of the text" },
   },
   inner = {
     option = "rounding", default = "rtn", doc = "the method that rounds",

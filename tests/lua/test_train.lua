@@ -112,6 +112,20 @@ function TestTrain:test_recomputed_layers_give_the_same_bits()
   lu.assertEquals(small.digest(other), small.digest(network))
 end
 
+function TestTrain:test_steps_leave_no_memory_to_the_collector()
+  for _, recompute in ipairs({ false, true }) do
+    local live = {}
+    collectgarbage()
+    collectgarbage("stop")
+    small.run({ steps = 6, on_progress = function()
+      live[#live + 1] = native.core.memory().live_bytes
+    end }, { recompute = recompute })
+    collectgarbage("restart")
+    -- a step has activations of 6 KiB by the dozen; what stays is batches and a few handles
+    lu.assertTrue(live[6] - live[2] < 4 * 4096, live[6] - live[2])
+  end
+end
+
 function TestTrain:test_a_part_of_the_network_is_trained()
   local _, network = small.run({ steps = 3 }, { train = { "*.norm", "norm" } })
   lu.assertEquals(#network.parameters, 5)
@@ -120,6 +134,40 @@ function TestTrain:test_a_part_of_the_network_is_trained()
   lu.assertEquals(m:weight("layers.0.mlp.up"):dense():table(),
     fresh:weight("layers.0.mlp.up"):dense():table())
   lu.assertNotEquals(m:tensor("norm"):table(), fresh:tensor("norm"):table())
+end
+
+function TestTrain:test_weights_are_trained_through_what_they_become()
+  local options = { through = function(name, w)
+    return name ~= "embed" and vise.grad.ste(w, { bits = 2, group = 16 }) or w
+  end }
+  local result, network = small.run({ steps = 80 }, options)
+  local m = assert(network:model("rounded"))
+  local w = m:weight("layers.1.mlp.down")
+  local seen, count = {}, 0
+  for i = 1, 16 do -- one group: four numbers at most
+    local value = w:dense():get(1, i)
+    count = count + (seen[value] and 0 or 1)
+    seen[value] = true
+  end
+  lu.assertTrue(count <= 4, count)
+  lu.assertTrue(result.losses[80] < 0.8 * result.losses[1], result.losses[80])
+  local batch = train.windows({ ids = small.ids(700), length = 16, batch = 3, seed = 5 }):batch(1)
+  local logits = assert(m:logits(assert(m:hidden(batch))))
+  lu.assertEquals(native.grad.nll_mean(logits, batch.targets), network:loss(batch))
+end
+
+function TestTrain:test_a_fresh_model_goes_through_a_folder_of_hugging_face()
+  local export = require("vise.model.export")
+  local m = assert(vise.model.new(small.CONFIG, { seed = 3, name = "fresh" }))
+  assert(export.run(m, self.path, { to = "hf" }))
+  local opened = assert(vise.model.open(self.path))
+  for _, place in ipairs(m:places()) do
+    lu.assertTrue(opened:weight(place.name):tensor():string()
+      == m:weight(place.name):tensor():string(), place.name)
+  end
+  local other = assert(vise.model.new(small.CONFIG, { seed = 4 }))
+  lu.assertTrue(other:weight("head"):tensor():string() ~= m:weight("head"):tensor():string())
+  assert(native.file.remove_tree(self.path))
 end
 
 function TestTrain:test_the_trained_model_predicts_as_its_network_did()

@@ -20,6 +20,8 @@ Network.__index = Network
 
 ---@class vise.NetworkOptions
 ---@field train? string[] patterns of the places and tensors that are parameters; all if absent
+---@field through? fun(name: string, w: vise.Value|vise.Tensor): vise.Value|vise.Tensor what a trained
+--- weight becomes before it is used, at its place: rounded, masked, with an adapter added
 ---@field recompute? boolean keep the inputs of layers alone and compute the rest again on the way back
 
 --- Parameters are copies in f32: the model stays as it is.
@@ -36,6 +38,7 @@ function M.new(m, options)
     _values = {},
     _owners = {},
     _recompute = o.recompute or false,
+    _through = o.through,
   }, Network)
   for _, place in ipairs(m:places()) do
     network._owners[place.name] = place.tied_to or place.name
@@ -95,7 +98,8 @@ function Network:model(name)
   local m = self._model
   local copies = {}
   for _, parameter in ipairs(self.parameters) do
-    copies[parameter.name] = must(parameter.data:convert("f32"))
+    local used = self:_used(parameter.name, parameter.data)
+    copies[parameter.name] = must(used:convert("f32"))
   end
   return must(model.new(m.config, {
     name = name or m.name,
@@ -110,7 +114,12 @@ end
 --- For the architecture: the weight of a place.
 function Network:weight(place)
   local owner = self._owners[place]
-  return self._values[owner] or must(self._model:weight(owner))
+  local value = self._values[owner]
+  return value and self:_used(owner, value) or must(self._model:weight(owner))
+end
+
+function Network:_used(name, w)
+  return self._through and self._owners[name] and self._through(name, w) or w
 end
 
 --- For the architecture: a norm or bias, or nil.

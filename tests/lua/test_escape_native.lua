@@ -125,9 +125,9 @@ stopped("files that stay open are counted", "for _ = 1, 100 do "
 for name, forged in pairs({
   ["no JSON"] = { "hello", "what is no event" },
   ["an event that is unknown"] = { '{"event": "shell", "command": "id"}', "what is no event" },
-  ["a row of tables"] = { '{"event": "row", "row": {"name": {}, "protocol": "p"}}', "row: row" },
+  ["a row of tables"] = { '{"event": "row", "is_kept": false, "row": {"name": {}, "protocol": "p"}}', "row: row" },
   ["a row of unknown numbers"] =
-    { '{"event": "row", "row": {"name": "n", "protocol": "p", "score": 1}}', "row: row" },
+    { '{"event": "row", "is_kept": false, "row": {"name": "n", "protocol": "p", "score": 1}}', "row: row" },
   ["an artifact elsewhere"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {"file": "../../x", '
     .. '"hash": "00", "bytes": 1, "packed_bytes": 1, "bits_per_weight": 1}}', "saved: artifact" },
   ["an artifact that is not there"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {'
@@ -163,6 +163,13 @@ function TestEscapeNative:test_a_forged_description_does_not_open_other_files()
     .. ']==] .. "\\n" string.attack.call("write", 1, s, #s) end)()\n')
   lu.assertStrContains(hostile.run(text) or "it went on",
     "r.lua: loading it: its process printed what is no event: description: params")
+end
+
+function TestEscapeNative:test_what_is_said_on_standard_error_while_loading_is_told()
+  local text = "string.attack.call('write', 2, 'a broken library\\n', 17) "
+    .. "string.attack.call('exit_group', 5)"
+  lu.assertEquals(hostile.run(text),
+    "r.lua: loading it: its process ended with code 5 (a broken library)")
 end
 
 function TestEscapeNative:test_a_description_has_no_file_at_all()

@@ -17,7 +17,7 @@ local H = {}
 M.UNTRUSTED = { seconds = 3600, ram_bytes = 8 << 30, output_bytes = 4 << 30, open_files = 512 }
 
 --- The limits of a process that only says what a recipe is.
-M.DESCRIBE = { seconds = 30, cpu_seconds = 3, ram_bytes = 512 << 20, output_bytes = 1,
+M.DESCRIBE = { seconds = 30, cpu_seconds = 3, ram_bytes = 512 << 20, output_bytes = 64 << 10,
   open_files = 16, threads = 1 }
 
 --- The one place that says which paths a recipe's process may reach. Everything else does not

@@ -19,7 +19,9 @@ function M.run(argv, env)
   local script = 'cd "$VISE_TEST_FOLDER" && exec "$@" 2>"$VISE_TEST_STDERR"'
   local words = { "/bin/sh", "-c", script, "sh", M.VISE }
   table.move(argv, 1, #argv, #words + 1, words)
-  local merged = { VISE_TEST_STDERR = errors_path, VISE_TEST_FOLDER = ".", NO_COLOR = "1" }
+  H.calls = (H.calls or 0) + 1
+  local merged = { VISE_TEST_STDERR = errors_path, VISE_TEST_FOLDER = ".", NO_COLOR = "1",
+    VISE_CACHE = ("%s/cache-%d"):format(M.folder(), H.calls) } -- one each, so that all is done again
   for name, value in pairs(env or {}) do
     merged[name] = value
   end

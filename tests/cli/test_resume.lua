@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
+--- A run that was killed, a run again, a run with a changed rule: the same file, and what is not done twice.
+local lu = require("luaunit")
+local native = require("vise.native")
+local program = require("support.program")
+
+TestResume = {}
+
+local H = {}
+
+--- The arguments of a compression with statistics.
+function H.argv(out, match, tokens)
+  local subject = program.subject()
+  return { "compress", subject.model, "--method", "gptq", "--match", match or "*.*", "--bits", "3",
+    "--group", "32", "--text", subject.text, "--tokens", tokens or "1000", "--json", "--out",
+    program.folder() .. "/" .. out }
+end
+
+function H.hash(out, env)
+  return program.json(H.argv(out), env).artifact.hash
+end
+
+function H.weights(cache)
+  local n = 0
+  for _, name in ipairs(native.file.list(cache) or {}) do
+    n = n + (name:find("%.vise$") and 1 or 0)
+  end
+  return n
+end
+
+function TestResume:test_a_killed_run_goes_on_and_ends_with_the_same_file()
+  local expected = H.hash("whole")
+  local cache = program.folder() .. "/killed-cache"
+  local most
+  for kill = 1, 3 do
+    local words = H.argv("killed")
+    local process <close> = assert(native.process.spawn({
+      argv = table.move(words, 1, #words, 2, { program.VISE }), capture = true,
+      env = { VISE_CACHE = cache },
+    }))
+    while H.weights(cache) < 5 * kill do
+      native.core.sleep(0.002)
+    end
+    process:kill(9)
+    process:wait()
+    most = H.weights(cache)
+    lu.assertNil(native.file.stat(program.folder() .. "/killed"))
+  end
+  local before = {}
+  for _, name in ipairs(native.file.list(cache)) do
+    before[name] = native.file.stat(cache .. "/" .. name).inode
+  end
+
+  lu.assertEquals(H.hash("killed", { VISE_CACHE = cache }), expected)
+
+  local kept = 0
+  for name, inode in pairs(before) do
+    local info = native.file.stat(cache .. "/" .. name)
+    kept = kept + (name:find("%.vise$") and info and info.inode == inode and 1 or 0)
+  end
+  lu.assertTrue(kept >= 15 and kept == most, ("%d of %d kept"):format(kept, most))
+end
+
+function TestResume:test_threads_change_no_bit_of_calibrated_weights()
+  lu.assertEquals(H.hash("one", { VISE_THREADS = "1" }), H.hash("three", { VISE_THREADS = "3" }))
+end
+
+function TestResume:test_what_is_refused_leaves_nothing()
+  for message, argv in pairs({
+    ["no place matches 'mpl.*'"] = H.argv("refused", "mpl.*"),
+    ["expected the 100000000 asked for"] = H.argv("refused", nil, "100000000"),
+  }) do
+    local _, code, errors = program.run(argv)
+    lu.assertEquals(code, 1)
+    lu.assertStrContains(errors, message)
+    lu.assertNil(native.file.stat(program.folder() .. "/refused"))
+  end
+end
+
+function TestResume.tearDownClass()
+  program.clean()
+end
+
+os.exit(lu.LuaUnit.run())

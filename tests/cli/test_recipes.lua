@@ -1,0 +1,79 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
+--- Every recipe that vise ships, run on a small model and a short text.
+local lu = require("luaunit")
+local native = require("vise.native")
+local program = require("support.program")
+
+TestRecipes = {}
+
+local H = {}
+
+--- What a recipe is given, by its name; `rows`: how many it measures, `orders`: names whose kl rises.
+H.cases = {
+  first = { rows = 2 },
+  ["own-method"] = { rows = 2 },
+  compare = { calibrated = true, more = { "tokens=1000" } },
+  frontier = { calibrated = true, rows = 2,
+    more = { "tokens=1000", "points=2", "from=3.5", "to=6", "group=32" } },
+}
+
+function H.run(name, case)
+  local subject = program.subject()
+  local argv = { "run", ("recipes/%s.lua"):format(name), "model=" .. subject.model,
+    "text=" .. subject.text, "protocol=nll-128", "--json", "--out", program.folder() .. "/" .. name }
+  if case.calibrated then
+    argv[#argv + 1] = "calibration=" .. subject.text
+  end
+  table.move(case.more or {}, 1, #(case.more or {}), #argv + 1, argv)
+  return program.json(argv)
+end
+
+function H.check(name, case)
+  local result = H.run(name, case)
+  lu.assertTrue(#result.rows >= (case.rows or 1), name)
+  for _, row in ipairs(result.rows) do
+    lu.assertTrue(row.nll > 0 and row.bytes > 0 and row.bits_per_weight > 0, row.name)
+    lu.assertTrue(row.kl == nil or row.kl >= 0, row.name)
+  end
+  return result.rows
+end
+
+for name, case in pairs(H.cases) do
+  TestRecipes["test_" .. name:gsub("%-", "_")] = function()
+    local rows = H.check(name, case)
+    if case.after then
+      case.after(rows)
+    end
+  end
+end
+
+--- A size is what lies in the file, and files grow from point to point.
+function H.cases.frontier.after(rows)
+  lu.assertTrue(rows[1].bits_per_weight <= 3.5 and rows[2].bits_per_weight <= 6)
+  lu.assertTrue(rows[1].bytes < rows[2].bytes and rows[1].kl > rows[2].kl)
+end
+
+--- Every row of the table says what it is of.
+function H.cases.compare.after(rows)
+  local seen = {}
+  for i, row in ipairs(rows) do
+    lu.assertTrue(i == 1 or type(row.method) == "string" and type(row.options) == "table", row.name)
+    lu.assertNil(seen[row.name], row.name)
+    seen[row.name] = row
+  end
+  lu.assertTrue(seen["gptq 8"].kl < seen["gptq 4"].kl and seen["gptq 4"].kl < seen["gptq 2"].kl)
+  lu.assertEquals(seen["gptq 3"].options, { bits = 3, group = 32 })
+end
+
+function TestRecipes:test_every_recipe_is_run_here()
+  for _, file in ipairs(assert(native.file.list("recipes"))) do
+    lu.assertNotNil(H.cases[file:match("^(.*)%.lua$")], file)
+  end
+end
+
+function TestRecipes.tearDownClass()
+  program.clean()
+end
+
+os.exit(lu.LuaUnit.run())

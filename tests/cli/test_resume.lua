@@ -62,6 +62,44 @@ function TestResume:test_a_killed_run_goes_on_and_ends_with_the_same_file()
   lu.assertTrue(kept >= 15 and kept == most, ("%d of %d kept"):format(kept, most))
 end
 
+--- A recipe with two rules, which differ by what they are given.
+H.recipe = [[
+local vise = require "vise"
+return vise.recipe {
+  params = { model = vise.param.model(), text = vise.param.text(), bits = vise.param.int(3) },
+  run = function(p, job)
+    local m = job:open(p.model)
+    local stats = job:calibrate(m, { text = p.text, tokens = 1000, sequential = false })
+    local small = job:compress(m, {
+      { match = "attn.*", method = "gptq", bits = 3, group = 32, stats = stats },
+      { match = "mlp.*", method = "gptq", bits = p.bits, group = 32, stats = stats },
+    })
+    job:measure(small, { name = "small", against = m, text = p.text, protocol = "nll-128" })
+  end,
+}]]
+
+function TestResume:test_why_says_what_was_done_and_what_had_changed()
+  local subject = program.subject()
+  local path = program.folder() .. "/why.lua"
+  assert(native.file.replace(path, H.recipe))
+  local env = { VISE_CACHE = program.folder() .. "/why-cache" }
+  local said = {}
+  for i, bits in ipairs({ 3, 3, 4 }) do
+    local _, code, errors = program.run({ "run", path, "model=" .. subject.model,
+      "text=" .. subject.text, "bits=" .. bits, "--why", "--out",
+      ("%s/why-%d"):format(program.folder(), i) }, env)
+    lu.assertEquals(code, 0)
+    said[i] = errors
+  end
+  lu.assertStrContains(said[1], "compress 1: layers.0.attn.q: done, for the first time")
+  lu.assertStrContains(said[1], "measure small: done, for the first time")
+  lu.assertStrContains(said[2], "measure small: cached")
+  lu.assertNotStrContains(said[2], "done")
+  lu.assertStrContains(said[3], "compress 1: layers.0.attn.q: cached")
+  lu.assertStrContains(said[3], "compress 1: layers.0.mlp.up: done, because of another options")
+  lu.assertStrContains(said[3], "measure small: done, because of another model")
+end
+
 function TestResume:test_threads_change_no_bit_of_calibrated_weights()
   lu.assertEquals(H.hash("one", { VISE_THREADS = "1" }), H.hash("three", { VISE_THREADS = "3" }))
 end

@@ -26,7 +26,8 @@ local H = {}
 ---@field cache? vise.Cache keeps results, for models that were identified
 ---@field recipe? string digest of the recipe in which methods of its own are written
 ---@field on_note? fun(place: string, text: string) trouble that a method got over
----@field on_result? fun(place: string, is_cached: boolean) a weight has been made, or found
+---@field on_result? fun(place: string, is_cached: boolean, parts: table|nil) a weight has been made, or
+--- found; what decides it, by the words for it
 
 --- A new model. Raises for rules that cannot be followed.
 ---@param model vise.Model

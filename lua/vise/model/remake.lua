@@ -30,6 +30,7 @@ function M.run(model, steps, plan, context, fallbacks)
     _context = context,
     _results = {}, -- place -> weight, made by the walk
     _keys = {}, -- place -> key or false
+    _parts = {}, -- place -> what its key is made of, by the words for it
     _notes = table.move(model.notes, 1, #model.notes, 1, {}),
     _site_of = H.sites(model),
   }, Remake)
@@ -262,6 +263,8 @@ function Remake:_make_key(name)
   if identity == nil or step.stats and stats == nil then
     return nil
   end
+  self._parts[name] = { ["original weight"] = parent, method = identity, options = step.options,
+    statistics = stats or "", seed = self._context.seed or 0 }
   return cache.key({ "compress", parent, identity, step.options, stats or "",
     self._context.seed or 0 })
 end
@@ -389,7 +392,7 @@ end
 
 function Remake:_done(place, is_cached)
   if self._context.on_result then
-    self._context.on_result(place, is_cached)
+    self._context.on_result(place, is_cached, self._parts[place])
   end
 end
 

@@ -16,6 +16,7 @@ local record = require("vise.run.record")
 local save = require("vise.model.save")
 local train = require("vise.train")
 local training = require("vise.run.training")
+local why = require("vise.run.why")
 
 local M = {}
 local H = {}
@@ -47,8 +48,10 @@ function M.new(request, emit)
     _models = {}, -- the model of each row
     _plans = setmetatable({}, { __mode = "k" }), -- handle -> calibration
     _kept = cache.open(request.cache),
+    _n_compressed = 0,
     _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
   }, H)
+  job._why = why.new(job._kept, request.path)
   local log, message = io.open(request.directory .. "/log.txt", "w")
   if log == nil then
     check.fail("%s", message)
@@ -136,7 +139,12 @@ function H:compress(m, rules)
   if type(rules) ~= "table" then
     check.fail("compress: rules are %s, expected a table of rules", check.quote(rules))
   end
+  self._n_compressed = self._n_compressed + 1
+  local step = ("compress %d: "):format(self._n_compressed)
   local compressed = m:compress(self:_rules(rules), {
+    on_result = function(place, is_cached, parts)
+      self._why:step(step .. place, is_cached, parts or {})
+    end,
     seed = self._request.seed,
     cache = self._kept,
     recipe = self._request.sha256,
@@ -225,9 +233,11 @@ function H:measure(m, opts)
   local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local text = self:_find(opts.text, "text", "measure: text")
-  local key = H.measure_key(m, against, text.sha256, given.protocol, self._request.share)
+  local parts = H.measure_parts(m, against, text.sha256, given.protocol, self._request.share)
+  local key = parts and cache.key(parts)
   local row = key and self._kept:table(key)
   local is_kept = row ~= nil
+  self._why:step("measure " .. name, is_kept, parts or {})
   self:note(("measure %s by %s%s"):format(name, given.protocol, row and ", from the cache" or ""))
   if row then
     record.with_nan(row)
@@ -272,11 +282,12 @@ function H:_weigh(m)
 end
 
 --- What decides the numbers of a row, or nil if a model's content has no name.
-function H.measure_key(m, against, text, protocol, share)
+function H.measure_parts(m, against, text, protocol, share)
   local model_key, against_key = m:_identity(), against and against:_identity() or ""
-  return model_key and against_key
-    and cache.key({ "measure", metric.VERSION, model_key, against_key, text, protocol,
-      share or 1 }) or nil
+  return model_key and against_key and {
+    metric = metric.VERSION, model = model_key, ["model to compare with"] = against_key, text = text,
+    protocol = protocol, share = share or 1,
+  } or nil
 end
 
 --- Write the model as the run's artifact; once in a run.
@@ -337,6 +348,11 @@ end
 
 --- The recipe has returned: what every run directory has is there.
 function H:finish()
+  for _, line in ipairs(self._why:finish()) do
+    if self._request.why then
+      self:log("%s", line)
+    end
+  end
   self:_write_rows()
   assert(native.file.remove_tree(self._cache))
   if not self._artifact then

@@ -90,6 +90,7 @@ function H:request(directory)
     inputs = record.inputs,
     seed = record.seed,
     share = record.share,
+    why = self._recipe.why,
     directory = directory,
   }
 end

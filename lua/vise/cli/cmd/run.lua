@@ -23,6 +23,7 @@ function H.run(args)
     request = exit.check(run.read(args[1]))
     request.given, request.is_open = given, args.options["no-sandbox"]
   end
+  request.why = args.options.why or nil
   job.run(request, args.options)
 end
 
@@ -57,13 +58,18 @@ function H.suggest(path)
   return names and check.suggest(name or path, names)
 end
 
-H.options = { limits.untrusted, limits.no_sandbox }
+H.options = {
+  { name = "why", kind = "bool", default = false,
+    doc = "say of every step whether it came from the cache, and if not, what had changed" },
+  limits.untrusted,
+  limits.no_sandbox,
+}
 table.move(job.options, 1, #job.options, 1 + #H.options, H.options)
 
 ---@type vise.Command
 return {
   summary = "run a recipe or a bundle and record it",
-  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--untrusted] [--out DIR] [--seed N] [--json]" },
+  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--why] [--untrusted] [--out DIR] [--seed N] [--json]" },
   positional = {
     { name = "RECIPE|BUNDLE", doc = "a Lua file, or one of `vise bundle`, which is always untrusted; "
       .. "`vise run RECIPE --help` shows its parameters" },

@@ -255,6 +255,25 @@ function TestCalibration:test_another_model_text_or_seed_is_another_entry()
   lu.assertEquals({ n_model, n_text, n_tokens }, { 14, 14, 14 })
 end
 
+function TestCalibration:test_after_a_failure_it_can_be_asked_again()
+  local m = H.open(self.folder)
+  local plan = calibration.new({ text = H.TEXT, tokens = 200 })
+  local expected = m:compress(H.rules(plan)):weight("layers.1.mlp.down")
+  local small = m:compress(H.rules(plan))
+  local probe, n = method.find("probe"), 0
+  local run = probe.run
+  probe.run = function(...)
+    n = n + 1
+    if n == 9 then
+      error("the ninth weight")
+    end
+    return run(...)
+  end
+  lu.assertErrorMsgContains("layers.1.attn.k: ", small.weight, small, "layers.1.mlp.down")
+  lu.assertEquals((expected:difference(assert(small:weight("layers.1.mlp.down")))), 0)
+  probe.run = run
+end
+
 function TestCalibration:test_a_text_too_short_is_refused()
   local m = H.open(self.folder)
   local plan = calibration.new({ text = "the cat", tokens = 1000 })

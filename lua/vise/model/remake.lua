@@ -109,12 +109,10 @@ function Remake:_advance(index)
   end
   if self._plan.sequential or not self:_by_kept_moments(index, wanted) then
     self:_walk_to(index)
-    self:_forget(index)
-    self._walk:pass(wanted, function(site, moments)
+    self:_pass(index, wanted, function(site, moments)
       self:_keep_moments(site, moments)
       self:_compress(site, moments)
     end)
-    self:_drop_pages(index)
     if self._walk.at > #self._sites then
       self._walk:close()
       self._walk = nil
@@ -155,11 +153,19 @@ function Remake:_walk_to(index)
       self:_advance(at)
     end
     if self._walk.at == at then
-      self:_forget(at)
-      self._walk:pass({}, function() end)
-      self:_drop_pages(at)
+      self:_pass(at, {}, function() end)
     end
   end
+end
+
+--- Go through one block. What fails leaves the tokens within it: the next walk is another one.
+function Remake:_pass(index, wanted, on_site)
+  self:_forget(index)
+  local walk = self._walk
+  self._walk = nil
+  walk:pass(wanted, on_site)
+  self._walk = walk
+  self:_drop_pages(index)
 end
 
 --- Gives the weights to walk with, each made once a block: the original ones, or those that are there.

@@ -85,20 +85,30 @@ static vise_status make_environment(char ***out, const char *const *changes, vis
   return VISE_OK;
 }
 
+static void close_if_open(int fd) {
+  if (fd >= 0) {
+    close(fd);
+  }
+}
+
 static int open_input(const vise_process_options *o) {
   if (o->input == NULL) {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
   }
-  const int fd = memfd_create("vise-input", MFD_CLOEXEC);
-  for (size_t at = 0; fd >= 0 && at < o->input_bytes;) {
+  const int fd = memfd_create("vise-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  bool is_written = fd >= 0;
+  for (size_t at = 0; is_written && at < o->input_bytes;) {
     const ssize_t n = pwrite(fd, o->input + at, o->input_bytes - at, (off_t)at);
-    if (n < 0 && errno != EINTR) {
-      close(fd);
-      return -1;
-    }
+    is_written = n >= 0 || errno == EINTR;
     at += n > 0 ? (size_t)n : 0;
   }
-  return fd;
+  /* for reading only: whoever could write to it would have memory that no limit counts */
+  const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (is_written && fcntl(fd, F_ADD_SEALS, seals) == 0) {
+    return fd;
+  }
+  close_if_open(fd);
+  return -1;
 }
 
 /* A file in memory that cannot grow: whoever writes more has a failed write. */
@@ -151,12 +161,6 @@ static int spawn(pid_t *pid, const vise_process_options *o, char **env, ends its
   }
   posix_spawn_file_actions_destroy(&files);
   return e;
-}
-
-static void close_if_open(int fd) {
-  if (fd >= 0) {
-    close(fd);
-  }
 }
 
 vise_status vise_process_spawn(vise_process **out, const vise_process_options *o, vise_err *err) {

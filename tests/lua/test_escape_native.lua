@@ -94,6 +94,8 @@ denied("the time of a file elsewhere",
 denied("raising a limit", "ATTACK.call('prlimit64', 0, 7, ('\\xff'):rep(16), 0)")
 denied("memory shared with nobody", "ATTACK.call('mmap', 0, 4096, 3, 0x21, -1, 0)")
 denied("memory for code", "ATTACK.call('mmap', 0, 4096, 7, 0x22, -1, 0)")
+denied("memory by its standard input", "ATTACK.call('pwrite64', 0, 'x', 1, 1 << 20)")
+denied("memory by its standard error", "ATTACK.call('pwrite64', 2, 'x', 1, 1 << 20)")
 denied("typing on the terminal", "ATTACK.call('ioctl', 0, 0x5412, 'x')")
 denied("signals by an open file", "ATTACK.call('fcntl', 1, 8, 1)")
 denied("a thread without memory of its own", "ATTACK.call('clone3', ('\\0'):rep(88), 88)")

@@ -4,7 +4,7 @@
 ---@class vise.native.sqlite
 local sqlite = {}
 
----@class vise.Database in WAL mode; waits up to 30 s for other processes; to-be-closed
+---@class vise.Database in WAL mode where the disk is of this machine; waits up to 30 s for other processes; to-be-closed
 local Database = {}
 
 --- Open a database, made if need be.

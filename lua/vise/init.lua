@@ -19,8 +19,10 @@ local H = {}
 ---@field native table the operations in C
 ---@field param table types of recipe parameters
 ---@field recipe fun(spec: table): vise.Recipe
+---@field report table what reports over runs are made of
 ---@field run table recipes executed and recorded
 ---@field stats table what calibration knows of the inputs of weights
+---@field sweep table recipes over their parameters
 ---@field tensor table n-d arrays
 ---@field text table numbers and tables as people read them
 ---@field train table the training loop
@@ -29,7 +31,8 @@ local H = {}
 
 H.modules = {
   "artifact", "calibration", "check", "corpus", "grad", "linalg", "method", "metric", "model",
-  "native", "param", "run", "stats", "tensor", "text", "tokenizer", "train", "weight",
+  "native", "param", "report", "run", "stats", "sweep", "tensor", "text", "tokenizer", "train",
+  "weight",
 }
 
 H.fields = { "recipe", "version", table.unpack(H.modules) }

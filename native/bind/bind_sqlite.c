@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define DATABASE  "vise.database"
@@ -49,6 +50,23 @@ static int fail(lua_State *L, sqlite3 *db) {
   return bind_fail(L, &err);
 }
 
+/* Does a file system lie on other machines too? Their memory is not shared, as WAL needs it. */
+static bool is_remote(const char *path) {
+  static const unsigned long remote[] = {0x6969 /* nfs */,      0xff534d42 /* cifs */,
+                                         0xfe534d42 /* smb2 */, 0x0bd00bd0 /* lustre */,
+                                         0x47504653 /* gpfs */, 0x19830326 /* beegfs */,
+                                         0x00c36400 /* ceph */, 0x01021997 /* 9p */,
+                                         0x5346414f /* afs */,  0x65735546 /* fuse */};
+  struct statfs info;
+  bool is_found = false;
+  if (statfs(path, &info) == 0) {
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
+      is_found |= (unsigned long)info.f_type == remote[i];
+    }
+  }
+  return is_found;
+}
+
 /* sqlite.open(path) -> database | nil, message, code; made if need be; ":memory:" is none on disk */
 static int sqlite_open(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -60,8 +78,9 @@ static int sqlite_open(lua_State *L) {
     return *slot == NULL ? luaL_error(L, "not enough memory") : fail(L, *slot);
   }
   sqlite3_busy_handler(*slot, wait_for_others, NULL);
-  const char *settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                         "PRAGMA foreign_keys=ON";
+  const char *settings = is_remote(path) ? "PRAGMA journal_mode=DELETE; PRAGMA foreign_keys=ON"
+                                         : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                                           "PRAGMA foreign_keys=ON";
   return sqlite3_exec(*slot, settings, NULL, NULL, NULL) == SQLITE_OK ? 1 : fail(L, *slot);
 }
 

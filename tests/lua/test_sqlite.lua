@@ -77,6 +77,13 @@ function TestFiles:test_two_connections_see_what_the_other_wrote()
   lu.assertEquals(two:rows("SELECT * FROM t"), { { a = 7 } })
 end
 
+function TestFiles:test_a_file_is_in_wal_mode_with_foreign_keys()
+  local db <close> = assert(native.sqlite.open(folder .. "/mode.db"))
+
+  lu.assertEquals(db:rows("PRAGMA journal_mode"), { { journal_mode = "wal" } })
+  lu.assertEquals(db:rows("PRAGMA foreign_keys"), { { foreign_keys = 1 } })
+end
+
 function TestFiles:test_trouble_of_the_world_is_returned()
   local _, message, code = native.sqlite.open(folder .. "/no/such/folder.db")
   lu.assertStrContains(message, "unable to open database file")

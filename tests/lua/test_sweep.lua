@@ -290,6 +290,20 @@ function TestDrive:test_a_task_without_a_result_is_tried_again_and_then_given_up
     { "by itself", "by itself", "its node burned down" })
 end
 
+function TestDrive:test_the_engine_of_this_machine_runs_tasks_at_once()
+  local engine = require("vise.sweep.engine.local").new({ directory = self.folder, jobs = 3 })
+  local running = 0
+  lu.assertTrue(drive.run(self.sweep, engine, function(event)
+    running = math.max(running, event.running or 0)
+  end))
+
+  lu.assertEquals(native.file.list(self.folder .. "/runs"), { "0001", "0002", "0003" })
+  lu.assertEquals(running, 3)
+  for _, trial in ipairs((sweep.trials(assert(sweep.load(self.folder))))) do
+    lu.assertEquals(trial.status, "done")
+  end
+end
+
 function TestDrive:test_what_killed_processes_left_is_gone_at_the_end()
   assert(native.file.make_dirs(self.folder .. "/runs/.0001.5f.partial"))
   assert(native.file.make_dirs(self.folder .. "/runs/kept"))

@@ -64,9 +64,8 @@ function Engine:poll()
   end
   while n < self._jobs and #self._queue > 0 do
     local name = table.remove(self._queue, 1)
-    local argv = { assert(native.file.exe()), "_worker", self._directory, self._ram_bytes, name }
     local process, message, code = native.process.spawn({
-      argv = argv,
+      argv = H.argv(self._directory, self._ram_bytes, name),
       env = { VISE_THREADS = tostring(self._threads) },
       keep_errors = true,
     })
@@ -88,6 +87,16 @@ function Engine:cancel()
     process:close()
   end
   self._running, self._queue = {}, {}
+end
+
+--- The program that runs tasks: this one, or the Lua that required us.
+function H.argv(...)
+  local exe = assert(native.file.exe())
+  if exe:match("vise$") then
+    return { exe, "_worker", ... }
+  end
+  local script = "os.exit(require('vise.sweep.worker').main({ %q, %q, %q }), true)"
+  return { exe, "-e", script:format(...) }
 end
 
 function H.problem(process, exit_code, signal)

@@ -30,6 +30,28 @@ function M.kl_by_q(scale, p, q) end
 ---@return string? code "cancelled"
 function M.kl_by_p(scale, p, q) end
 
+--- The mean over rows of the divergence from the k greatest probabilities of a reference and the sum
+--- of its others: native/nn/distance.h. Raises for columns out of range.
+---@param logits vise.Tensor [n, v] f32
+---@param ids vise.Tensor [n, k] i32, different in a row
+---@param log_p vise.Tensor [n, k] f32
+---@param log_tail vise.Tensor [n] f32
+---@return number|nil nats
+---@return string? message
+---@return string? code "cancelled"
+function M.kl_top(logits, ids, log_p, log_tail) end
+
+--- The derivative of `scale` times the sum of those by the logits.
+---@param scale number
+---@param logits vise.Tensor [n, v] f32
+---@param ids vise.Tensor [n, k] i32
+---@param log_p vise.Tensor [n, k] f32
+---@param log_tail vise.Tensor [n] f32
+---@return vise.Tensor|nil d_logits
+---@return string? message
+---@return string? code "cancelled"
+function M.kl_top_back(scale, logits, ids, log_p, log_tail) end
+
 --- The mean of the cosines of rows; 0 for a row of zeros.
 ---@param x vise.Tensor [t, d] f32
 ---@param y vise.Tensor [t, d] f32

@@ -53,6 +53,49 @@ static int distance_kl_by_p(lua_State *L) {
   return push_derivative(L, vise_kl_backward_p);
 }
 
+/* Logits at `arg`, ids i32 [n, k], log_p [n, k] and log_tail [n] after them. */
+static vise_top check_top(lua_State *L, int arg) {
+  const vise_tensor *logits = bind_check_matrix_f32(L, arg), *ids = bind_check_tensor(L, arg + 1);
+  const int64_t n = vise_tensor_dim(logits, 0), v = vise_tensor_dim(logits, 1);
+  luaL_argcheck(L,
+                vise_tensor_dtype(ids) == VISE_DTYPE_I32 && vise_tensor_rank(ids) == 2 &&
+                    vise_tensor_is_contiguous(ids) && vise_tensor_dim(ids, 0) == n && n > 0,
+                arg + 1, "an i32 matrix with as many rows expected");
+  const int64_t k = vise_tensor_dim(ids, 1);
+  luaL_argcheck(L, k < v, arg + 1, "fewer columns than logits expected");
+  const int32_t *columns = vise_tensor_data(ids);
+  for (int64_t i = 0; i < n * k; i++) {
+    luaL_argcheck(L, columns[i] >= 0 && columns[i] < v, arg + 1, "column out of range");
+  }
+  return (vise_top){.ids = columns,
+                    .log_p = bind_f32(bind_check_matrix_of(L, arg + 2, n, k)),
+                    .log_tail = bind_f32(bind_check_vector_of(L, arg + 3, n)),
+                    .n = n,
+                    .k = k,
+                    .v = v};
+}
+
+/* distance.kl_top(logits [n, v], ids i32 [n, k], log_p [n, k], log_tail [n]) -> mean over rows */
+static int distance_kl_top(lua_State *L) {
+  const vise_top top = check_top(L, 1);
+  double mean = 0.0;
+  vise_err err;
+  const vise_status st = vise_kl_top_mean(&mean, bind_f32(bind_check_tensor(L, 1)), &top, &err);
+  lua_pushnumber(L, mean);
+  return bind_finish(L, st, 1, &err);
+}
+
+/* distance.kl_top_back(scale, logits, ids, log_p, log_tail) -> derivative of scale * sum by logits */
+static int distance_kl_top_back(lua_State *L) {
+  const lua_Number scale = luaL_checknumber(L, 1);
+  const vise_top top = check_top(L, 2);
+  const vise_tensor *logits = bind_check_tensor(L, 2);
+  vise_err err;
+  vise_tensor *out = bind_push_f32_like(L, logits);
+  return bind_finish(L, vise_kl_top_backward(bind_f32(out), bind_f32(logits), &top, scale, &err), 1,
+                     &err);
+}
+
 /* distance.cosine(x [t, d], y [t, d]) -> mean of the cosines of rows */
 static int distance_cosine(lua_State *L) {
   return push_mean(L, vise_cosine_mean);
@@ -122,6 +165,8 @@ static const luaL_Reg functions[] = {
     {"kl", distance_kl},
     {"kl_by_q", distance_kl_by_q},
     {"kl_by_p", distance_kl_by_p},
+    {"kl_top", distance_kl_top},
+    {"kl_top_back", distance_kl_top_back},
     {"cosine", distance_cosine},
     {"cosine_by_x", distance_cosine_by_x},
     {"mse", distance_mse},

@@ -133,6 +133,102 @@ vise_status vise_kl_backward_p(
   return vise_parallel_for(n, rows_of_grain(v), kl_back_p_rows, &j, err);
 }
 
+/* ---- divergence from the greatest probabilities and the rest ---- */
+
+typedef struct top_job {
+  const vise_top *top;
+  const float *logits;
+  float *out;     /* the derivative, or NULL */
+  double *sums;   /* of rows, or NULL */
+  float *scratch; /* [threads, v] */
+  double scale;
+} top_job;
+
+/* One row: its divergence; its derivative into `out` unless that is NULL. rest [v]: scratch. */
+static double top_row(const top_job *j, int64_t row, float *rest) {
+  const vise_top *top = j->top;
+  const int64_t k = top->k, v = top->v;
+  const float *x = j->logits + row * v, *log_p = top->log_p + row * k;
+  const int32_t *ids = top->ids + row * k;
+  const float greatest = vise_loss()->row_max(x, v);
+  for (int64_t c = 0; c < v; c++) {
+    rest[c] = x[c] - greatest;
+  }
+  double known = 0.0;
+  for (int64_t i = 0; i < k; i++) {
+    known += (double)exp_body(rest[ids[i]]);
+    rest[ids[i]] = -INFINITY;
+  }
+  const double others = vise_loss()->row_sum_exp(rest, v, 0.0f), total = known + others;
+  if (!isfinite(total)) {
+    return (double)NAN;
+  }
+  /* Sums may be below 1, of which the logarithm is not for: log s = -log(1 / s). */
+  const double log_total = vise_loss_log(total < 1.0 ? 1.0 : total);
+  const double log_others = others == 0.0  ? -(double)INFINITY
+                            : others < 1.0 ? -vise_loss_log(1.0 / others)
+                                           : vise_loss_log(others);
+  const double tail = (double)exp_body(top->log_tail[row]);
+  double kl = tail == 0.0 ? 0.0 : tail * ((double)top->log_tail[row] - (log_others - log_total));
+  for (int64_t i = 0; i < k; i++) {
+    const double p = (double)exp_body(log_p[i]), log_q = (double)(x[ids[i]] - greatest) - log_total;
+    kl += p == 0.0 ? 0.0 : p * ((double)log_p[i] - log_q);
+  }
+  if (j->out != NULL) {
+    float *out = j->out + row * v;
+    const double share = tail == 0.0 ? 0.0 : tail / (others / total);
+    const float factor = (float)(j->scale / total * (1.0 - share));
+    for (int64_t c = 0; c < v; c++) {
+      out[c] = exp_body(rest[c]) * factor;
+    }
+    for (int64_t i = 0; i < k; i++) {
+      const double q = (double)exp_body(x[ids[i]] - greatest) / total;
+      out[ids[i]] = (float)(j->scale * (q - (double)exp_body(log_p[i])));
+    }
+  }
+  return kl;
+}
+
+static void top_rows(void *arg, int64_t begin, int64_t end, int worker) {
+  const top_job *j = arg;
+  for (int64_t i = begin; i < end; i++) {
+    const double kl = top_row(j, i, j->scratch + worker * j->top->v);
+    if (j->sums != NULL) {
+      j->sums[i] = kl;
+    }
+  }
+}
+
+/* Over all rows, with scratch for each thread. */
+static vise_status run_top(top_job *j, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_alloc_array(&memory, vise_threads() * j->top->v, sizeof(float), err));
+  j->scratch = memory;
+  const vise_status st = vise_parallel_for(j->top->n, rows_of_grain(j->top->v), top_rows, j, err);
+  vise_mem_free(memory);
+  return st;
+}
+
+vise_status vise_kl_top_mean(double *out, const float *logits, const vise_top *top, vise_err *err) {
+  void *memory;
+  VISE_TRY(vise_mem_alloc_array(&memory, top->n, sizeof(double), err));
+  top_job j = {.top = top, .logits = logits, .sums = memory};
+  const vise_status st = run_top(&j, err);
+  double sum = 0.0;
+  for (int64_t i = 0; i < top->n && st == VISE_OK; i++) {
+    sum += j.sums[i];
+  }
+  *out = sum / (double)top->n;
+  vise_mem_free(memory);
+  return st;
+}
+
+vise_status vise_kl_top_backward(
+    float *d_logits, const float *logits, const vise_top *top, double scale, vise_err *err) {
+  top_job j = {.top = top, .logits = logits, .out = d_logits, .scale = scale};
+  return run_top(&j, err);
+}
+
 /* ---- distance and angle ---- */
 
 static void squares_range(void *arg, int64_t begin, int64_t end, int worker) {

@@ -21,6 +21,12 @@ function H.int32(values)
   return native.tensor.from("i32", { #values }, values)
 end
 
+-- What the others have where these two columns have e^-1 and e^-2, ...
+H.TAIL = {}
+for i, known in ipairs({ { -1, -2 }, { -0.5, -3 }, { -1.5, -1 } }) do
+  H.TAIL[i] = math.log(1 - math.exp(known[1]) - math.exp(known[2]))
+end
+
 local ATTENTION = { heads = 4, kv_heads = 2, starts = { 1, 4 } }
 local LONG = { heads = 2, kv_heads = 1, starts = { 1, 4 } }
 local IMAGE = { 2, 5, 6, 3 }
@@ -71,6 +77,12 @@ local WINDOW = { heads = 2, kv_heads = 2, starts = { 1 }, window = 5 }
 --- name, shapes of the arguments, the operation, the formula. Every operation has a row or more.
 H.rows = {
   { "linear", { { 5, 20 }, { 7, 20 } } },
+  { "adapted", { { 5, 9 }, { 7, 9 }, { 2, 9 }, { 7, 2 } }, function(x, w, a, b)
+    return grad.linear(x, grad.adapted(w, a, b, 0.5))
+  end, function(x, w, a, b)
+    local more = naive.linear(naive.linear(x, a), b)
+    return naive.add(naive.linear(x, w), naive.scale(more, 0.5))
+  end },
   { "rows", { { 4, 6 } }, function(w)
     return grad.rows(w, H.int32(H.IDS))
   end, function(w)
@@ -149,6 +161,14 @@ H.rows = {
     return y
   end },
   { "kl", { { 4, 7 }, { 4, 7 } } },
+  { "kl_top", { { 3, 6 } }, function(x)
+    return grad.kl_top(x, native.tensor.from("i32", { 3, 2 }, { 3, 1, 0, 5, 2, 4 }),
+      native.tensor.from("f32", { 3, 2 }, { -1, -2, -0.5, -3, -1.5, -1 }),
+      native.tensor.from("f32", { 3 }, H.TAIL))
+  end, function(x)
+    return naive.kl_top(x, { { 3, 1 }, { 0, 5 }, { 2, 4 } },
+      { { -1, -2 }, { -0.5, -3 }, { -1.5, -1 } }, H.TAIL)
+  end },
   { "mse", { { 4, 7 }, { 4, 7 } } },
   { "cosine", { { 4, 7 }, { 4, 7 } } },
   { "reshape", { { 4, 6 } }, function(x)
@@ -333,6 +353,35 @@ function TestGrad:test_derivatives_of_a_value_used_twice_are_added()
   local tape <close> = grad.tape()
   tape:backward(grad.add(x, grad.scale(x, 2.0)), native.tensor.from("f32", { 1, 2 }, { 1, 10 }))
   lu.assertEquals(x.grad:table(), { 3.0, 30.0 })
+end
+
+function TestGrad:test_the_divergence_of_a_few_outcomes_is_never_above_that_of_all()
+  local teacher = native.core.random_tensor("f32", { 50, 40 }, 1, "teacher", 2.0)
+  local student = native.core.random_tensor("f32", { 50, 40 }, 1, "student", 2.0)
+  local p = native.distance.softmax(teacher)
+  local ids, log_p, log_tail = {}, {}, {}
+  for row = 1, 50 do
+    local order = {}
+    for i = 1, 40 do
+      order[i] = i
+    end
+    table.sort(order, function(a, b)
+      return p:get(row, a) > p:get(row, b)
+    end)
+    local tail = 0
+    for i, column in ipairs(order) do
+      if i <= 8 then
+        ids[#ids + 1], log_p[#log_p + 1] = column - 1, math.log(p:get(row, column))
+      else
+        tail = tail + p:get(row, column)
+      end
+    end
+    log_tail[row] = math.log(tail)
+  end
+  local few = grad.kl_top(student, native.tensor.from("i32", { 50, 8 }, ids),
+    native.tensor.from("f32", { 50, 8 }, log_p), native.tensor.from("f32", { 50 }, log_tail))
+  local all = grad.kl(teacher, student)
+  lu.assertTrue(few > 0.5 * all and few <= all, few .. " " .. all)
 end
 
 function TestGrad:test_numbers_are_added_and_scaled()

@@ -156,6 +156,31 @@ function TestTrain:test_weights_are_trained_through_what_they_become()
   lu.assertEquals(native.grad.nll_mean(logits, batch.targets), network:loss(batch))
 end
 
+function TestTrain:test_adapters_are_trained_on_frozen_compressed_weights()
+  local _, learned = small.run()
+  local m = assert(learned:model()):compress({
+    { match = "mlp.*", method = "rtn", bits = 2, group = 16 },
+  })
+  local adapters, list = {}, {}
+  for _, name in ipairs({ "layers.0.mlp.up", "layers.1.mlp.up" }) do
+    adapters[name] = {
+      a = vise.grad.parameter(native.core.random_tensor("f32", { 4, 32 }, 1, name, 0.2), name .. ".a"),
+      b = vise.grad.parameter(native.tensor.zeros("f32", { 48, 4 }), name .. ".b"),
+    }
+    table.move({ adapters[name].a, adapters[name].b }, 1, 2, #list + 1, list)
+  end
+  local network = train.network(m, { train = {}, through = function(name, w)
+    local adapter = adapters[name]
+    return adapter and vise.grad.adapted(w, adapter.a, adapter.b) or w
+  end })
+  local data = train.windows({ ids = small.ids(33), length = 16, batch = 2 })
+  local result = small.run({ parameters = list, data = data, steps = 40, loss = function(batch)
+    return network:loss(batch)
+  end })
+  lu.assertTrue(result.losses[40] < result.losses[1] - 0.02,
+    result.losses[1] .. " " .. result.losses[40])
+end
+
 function TestTrain:test_a_fresh_model_goes_through_a_folder_of_hugging_face()
   local export = require("vise.model.export")
   local m = assert(vise.model.new(small.CONFIG, { seed = 3, name = "fresh" }))

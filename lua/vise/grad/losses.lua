@@ -39,6 +39,21 @@ function M.kl(p, q)
   end)
 end
 
+--- The mean over rows of KL(p || softmax(logits)), nats, where of p the k greatest probabilities are
+--- known, by their logarithms, and the logarithm of the sum of all others: what a cache of a teacher
+--- keeps. Never above the whole divergence.
+---@param logits vise.Tensor|vise.Value [n, v]
+---@param ids vise.Tensor [n, k] i32, from 0, different in a row
+---@param log_p vise.Tensor [n, k]
+---@param log_tail vise.Tensor [n]
+---@return vise.Value|number
+function M.kl_top(logits, ids, log_p, log_tail)
+  local mean, n = must(distance.kl_top(data(logits), ids, log_p, log_tail)), ids:shape()[1]
+  return record(mean, { logits }, { logits, ids, log_p, log_tail }, function(d, ...)
+    give(logits, must(distance.kl_top_back(d / n, ...)))
+  end)
+end
+
 --- The mean of (x - y)^2 over all numbers.
 ---@param x vise.Tensor|vise.Value
 ---@param y vise.Tensor|vise.Value of its shape

@@ -13,12 +13,15 @@ local M = {}
 local H = {}
 
 --- x W'. The weight is a value (a parameter [m, k]), a tensor, or a vise.Weight of any kind, which
---- has no derivative itself but passes on that of x.
+--- has no derivative itself but passes on that of x; or a table whose `matmul(x)` says what it does.
 ---@param x vise.Tensor|vise.Value [t, k]
----@param w vise.Weight|vise.Tensor|vise.Value [m, k]
+---@param w vise.Weight|vise.Tensor|vise.Value|{matmul: fun(self, x): any} [m, k]
 ---@return vise.Tensor|vise.Value [t, m]
 function M.linear(x, w)
   local weight = data(w)
+  if type(weight) == "table" then
+    return weight:matmul(x)
+  end
   if not H.is_weight(weight) then
     local y = must(native.grad.matmul(data(x), weight))
     return record(y, { x, w }, { x, w }, function(d_y, a, b)
@@ -33,6 +36,25 @@ function M.linear(x, w)
   return record(must(weight:matmul(data(x))), { x }, {}, function(d_y)
     give(x, must(weight:matmul_t(d_y)))
   end)
+end
+
+--- A weight with a learned product beside it (LoRA): x W' + scale (x A') B'. A weight for `linear`.
+---@param w vise.Weight|vise.Tensor|vise.Value [m, k]
+---@param a vise.Value [r, k]
+---@param b vise.Value [m, r]; zero at first
+---@param scale? number 1 if absent
+---@return {matmul: fun(self, x): any}
+function M.adapted(w, a, b, scale)
+  return {
+    matmul = function(_, x)
+      local inner = M.linear(x, a)
+      local more = M.linear(inner, b)
+      local y = M.add(M.linear(x, w), M.scale(more, scale or 1.0))
+      inner:close()
+      more:close()
+      return y
+    end,
+  }
 end
 
 --- Rows of a matrix by token id.

@@ -20,8 +20,8 @@ Network.__index = Network
 
 ---@class vise.NetworkOptions
 ---@field train? string[] patterns of the places and tensors that are parameters; all if absent
----@field through? fun(name: string, w: vise.Value|vise.Tensor): vise.Value|vise.Tensor what a trained
---- weight becomes before it is used, at its place: rounded, masked, with an adapter added
+---@field through? fun(name: string, w: vise.Value|vise.Tensor|vise.Weight): any what a weight becomes
+--- before it is used, at its place: rounded, masked, adapted. What is not trained is a vise.Weight
 ---@field recompute? boolean keep the inputs of layers alone and compute the rest again on the way back
 
 --- Parameters are copies in f32: the model stays as it is.
@@ -114,8 +114,7 @@ end
 --- For the architecture: the weight of a place.
 function Network:weight(place)
   local owner = self._owners[place]
-  local value = self._values[owner]
-  return value and self:_used(owner, value) or must(self._model:weight(owner))
+  return self:_used(owner, self._values[owner] or must(self._model:weight(owner)))
 end
 
 function Network:_used(name, w)

@@ -295,6 +295,21 @@ function M.kl(p, q)
   return sum / (#a // a.n)
 end
 
+--- ids, log_p and log_tail: {{...}, ...}, {{...}, ...}, {...}.
+function M.kl_top(logits, ids, log_p, log_tail)
+  local q, sum = M.softmax(logits), 0
+  for s, columns in ipairs(ids) do
+    local rest = 1
+    for i, id in ipairs(columns) do
+      local at = (s - 1) * q.n + id + 1
+      rest = rest - q[at]
+      sum = sum + math.exp(log_p[s][i]) * (log_p[s][i] - math.log(q[at]))
+    end
+    sum = sum + math.exp(log_tail[s]) * (log_tail[s] - math.log(rest))
+  end
+  return sum / #ids
+end
+
 function M.mse(x, y)
   local sum = 0
   for i = 1, #x do

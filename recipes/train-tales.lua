@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Train the model in share/models/tales from nothing but a text; share/doc/corpus.md writes the text.
+-- Train the model in share/models/tales from a text alone; share/doc/corpus.md says where it is from.
 local vise = require "vise"
 
 return vise.recipe {
@@ -7,7 +7,7 @@ return vise.recipe {
   params = {
     text = vise.param.text { "share/text/tales.train.txt", doc = "the text to learn" },
     test = vise.param.text { "share/text/tales.test.txt", doc = "the text to measure on" },
-    steps = vise.param.int { 6000, min = 1, doc = "updates, each on `batch` windows of 512 tokens" },
+    steps = vise.param.int { 6000, min = 1, doc = "updates, each by `batch` windows" },
     batch = vise.param.int { 4, min = 1, doc = "windows of a step" },
     rate = vise.param.real { 0.003, min = 0, doc = "the greatest learning rate" },
     temperature = vise.param.real { 0.7, min = 0, doc = "of the sample" },

@@ -3,7 +3,7 @@
 --
 -- The text is cut into words by GPT-2's rule. The vocabulary begins with the special tokens and the
 -- 256 bytes; then, again and again, the two neighbouring tokens that stand side by side most often
--- in the words become one. Ties go to the pair of smaller ids, so the result is decided by the text.
+-- in the words become one. Ties go to the pair of smaller ids: the text decides the result.
 -- Source: Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units",
 -- ACL 2016. Ids and ties are those of the Python package `tokenizers`.
 
@@ -17,7 +17,7 @@ local json = native.json
 
 ---@class vise.TokenizerOptions
 ---@field text string to train on, UTF-8; special tokens in it separate words and are not counted
----@field size? integer tokens in all, 2048 if absent; fewer where no pair is left that is there twice
+---@field size? integer tokens in all, 2048 if absent; fewer where no pair is there twice
 ---@field special? string[] tokens that text is not made of; the first is put before every text
 
 --- Train a tokenizer.
@@ -80,12 +80,15 @@ function H.parts(text, special)
   for _, token in ipairs(special) do
     local finer = {}
     for _, part in ipairs(parts) do
-      local at, first, last = 1, nil, 0
-      repeat
-        at = last + 1
-        first, last = part:find(token, at, true)
+      local at = 1
+      while true do
+        local first, last = part:find(token, at, true)
         finer[#finer + 1] = part:sub(at, (first or 0) - 1)
-      until first == nil
+        if first == nil then
+          break
+        end
+        at = last + 1
+      end
     end
     parts = finer
   end
@@ -103,7 +106,7 @@ function H.byte_characters()
   return characters
 end
 
---- Words as lists of ids, pairs with their counts and the words they may be in, and a heap of pairs.
+--- Words as lists of ids; pairs with their counts and the words they may be in; a heap of pairs.
 function H.start(words, counts, special)
   local characters, order = H.byte_characters(), {}
   for byte = 0, 255 do

@@ -12,7 +12,8 @@ local H = {}
 function H.train(out, more)
   local folder = program.folder()
   local text = folder .. "/few.txt"
-  assert(native.file.replace(text, assert(native.file.read("share/text/tales.valid.txt")):sub(1, 9000)))
+  local tales = assert(native.file.read("share/text/tales.valid.txt"))
+  assert(native.file.replace(text, tales:sub(1, 9000)))
   local argv = { "run", "recipes/train-tales.lua", "text=" .. text, "test=" .. text, "steps=3",
     "batch=1", "--json", "--out", folder .. "/" .. out }
   table.move(more or {}, 1, #(more or {}), #argv + 1, argv)

@@ -12,7 +12,8 @@ TestTokenizerTrain = {}
 local SPECIAL <const> = "<|endoftext|>"
 
 function H.train(text, size, special)
-  return native.json.decode(assert(tokenizer.train({ text = text, size = size, special = special })))
+  local file = assert(tokenizer.train({ text = text, size = size, special = special }))
+  return native.json.decode(file)
 end
 
 --- Merges of words (lists of one-letter texts) by the definition alone: count all neighbours, take

@@ -159,14 +159,9 @@ H.words = {
   was = { he = "was", she = "was", it = "was", they = "were" },
   is = { he = "is", she = "is", it = "is", they = "are" },
   has = { he = "has", she = "has", it = "has", they = "have" },
-  s = { he = "s", she = "s", it = "s", they = "" },
-  son = { he = "son", she = "daughter" },
   boy = { he = "boy", she = "girl" },
   man = { he = "man", she = "woman" },
   brother = { he = "brother", she = "sister" },
-  sir = { he = "sir", she = "madam" },
-  king = { he = "king", she = "queen" },
-  one = { he = "one", she = "one", it = "one", they = "ones" },
 }
 
 --- Forms that are read off a table by the pronoun and name nobody.
@@ -236,9 +231,8 @@ H.forms = {
     return "another " .. role.noun, false
   end,
 }
-for _, form in ipairs({ "was", "is", "has", "son", "boy", "man", "brother", "sir", "king", "one" }) do
+for _, form in ipairs({ "was", "is", "has", "man", "boy", "brother" }) do
   H.forms[form] = H.word(form)
 end
-H.forms.verb_s = H.word("s")
 
 return M

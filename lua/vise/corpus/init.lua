@@ -12,7 +12,7 @@ local H = {}
 ---@field summary string one line
 ---@field items string what it is made of: "tales"
 ---@field splits string[]
----@field write fun(path: string, opts: vise.CorpusOptions): vise.CorpusWritten|nil, string?, string?
+---@field write fun(path: string, opts: vise.CorpusOptions): vise.CorpusWritten?, string?, string?
 
 ---@class vise.CorpusOptions
 ---@field split string

@@ -4,8 +4,8 @@
 local M = {}
 local H = {}
 
---- The pixels a stroke goes through: points close enough for straight lines between them. Curves are
---- Catmull and Rom's: at each point they go in the direction of its neighbours.
+--- The pixels a stroke goes through: points close enough for straight lines between them. Curves
+--- are Catmull and Rom's: at each point they go in the direction of its neighbours.
 ---@param stroke number[] {x, y, x, y, ..., line?: boolean}
 ---@param move fun(x: number, y: number): number, number from the stroke's box to pixels
 ---@return number[][] points

@@ -6,7 +6,8 @@
 --   a list                  its beats, one after the other
 --   any = {...}             one of these beats; what is chosen decides what follows inside it
 --   maybe = beat            or not
---   set = "name"            remember; `when = "name", beat, ...` are told only then, `unless =` only if not
+--   set = "name"            remember; `when = "name", beat, ...` are told only then, `unless =`
+--                           only if not
 -- A text that begins with "+ " goes on in the same paragraph.
 
 local cast = require("vise.corpus.cast")

@@ -57,7 +57,8 @@ return {
   options = {
     { name = "split", kind = "choice", choices = { "train", "valid", "test" }, default = "train",
       doc = "no two splits have an item in common" },
-    { name = "count", kind = "int", min = 1, max = 10000000, default = 1000, doc = "how many items" },
+    { name = "count", kind = "int", min = 1, max = 10000000, default = 1000,
+      doc = "how many items" },
     { name = "seed", kind = "int", default = 0, doc = "another seed, another corpus" },
     { name = "out", kind = "string", value = "PATH", doc = "a file for text, a folder for images" },
     options.json,

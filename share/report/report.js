@@ -173,15 +173,19 @@
   }
 
   // Curves
-  if (data.curves.length) {
+  for (const axis of new Set(data.curves.map((c) => c.x))) {
+    const curves = data.curves.filter((c) => c.x === axis);
+    const box = element("div", undefined, "chart"), canvas = element("canvas");
+    box.append(canvas);
+    $("curves").append(box);
     $("curves").hidden = false;
-    new Chart($("lines"), {
+    new Chart(canvas, {
       type: "scatter",
-      data: { datasets: data.curves.map((c, i) => ({ label: c.label, showLine: true,
-        borderColor: "hsl(" + (i * 137) % 360 + " 60% 45%)",
+      data: { datasets: curves.map((c, i) => ({ label: c.label, showLine: true,
+        pointRadius: c.points.length > 50 ? 0 : 3, borderColor: "hsl(" + (i * 137) % 360 + " 60% 45%)",
         data: c.points.map(([x, y]) => ({ x, y })) })) },
-      options: { scales: { x: { title: { display: true, text: data.curves[0].x } },
-        y: { title: { display: true, text: data.curves[0].name } } } },
+      options: { scales: { x: { title: { display: true, text: axis } },
+        y: { title: { display: true, text: curves[0].name } } } },
     });
   }
 

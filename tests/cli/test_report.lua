@@ -43,7 +43,8 @@ function TestReport:setUp()
   end
   -- b is beaten by c in both numbers; a and c are the front
   fake_run.write(folder .. "/runs/a", { bits = 2, kl = 0.5, kl_se = 0.01, bytes = 1000,
-    text = HOSTILE, ledger = ledger(100), errors = { ["layers.0.mlp.up"] = 0.25, ["layers.1.mlp.up"] = 0.5 } })
+    text = HOSTILE, losses = { { name = "tales", points = { { 1, 2.5 }, { 2, 1.5 } } } },
+    ledger = ledger(100), errors = { ["layers.0.mlp.up"] = 0.25, ["layers.1.mlp.up"] = 0.5 } })
   fake_run.write(folder .. "/runs/b", { bits = 3, kl = 0.3, bytes = 3000, text = HOSTILE })
   fake_run.write(folder .. "/runs/c", { bits = 4, kl = 0.1 + 0.2, bytes = 2000, text = HOSTILE })
 end
@@ -157,6 +158,8 @@ setTimeout(() => {
   answer.falling = column(0);
   answer.sort = button("kl").parentElement.getAttribute("aria-sort");
   answer.heat = all("#heat tr").map((r) => [...r.cells].map((c) => c.textContent));
+  const lines = Chart.getChart(document.querySelector("#curves canvas"));
+  answer.curves = lines.data.datasets.map((d) => [d.label, d.data.map((p) => [p.x, p.y])]);
   const chart = Chart.getChart("points"), canvas = chart.canvas;
   const box = canvas.getBoundingClientRect();
   const at = chart.getDatasetMeta(0).data[0].getCenterPoint();
@@ -225,6 +228,7 @@ function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
   lu.assertEquals(answer.axes, { "bytes", "kl" })
   lu.assertEquals(answer.axis, "nll")
   lu.assertTrue(answer.drawn)
+  lu.assertEquals(answer.curves, { { "#1 tales", { { 1, 2.5 }, { 2, 1.5 } } } })
   lu.assertEquals(answer.heat, { { "", "0", "1" }, { "mlp.up", "0.250", "0.500" } })
   lu.assertEquals(answer.recipe, HOSTILE)
 end

@@ -28,6 +28,11 @@ function TestTrainRecipe:test_a_recipe_trains_and_saves_a_model()
   local result = H.train("first")
 
   lu.assertStrContains(H.log(result), "train: step 3 of 3: loss ")
+  local record = native.json.decode(native.file.read(result.run .. "/run.json"))
+  local points = record.losses[1].points
+  lu.assertEquals({ #record.losses, #points, points[3][1] }, { 1, 3, 3 })
+  local logged = tonumber(H.log(result):match("step 3 of 3: loss ([%d.]+)"))
+  lu.assertAlmostEquals(points[3][2], logged, 6e-5) -- the log has four digits
   -- Less than the 7.2 nats of no knowledge of fewer than 1,400 tokens, after three steps.
   lu.assertTrue(result.rows[1].nll < 7, result.rows[1].nll)
   local output, code, errors = program.run({ "generate", result.run, "--prompt", "Once", "--tokens",
@@ -44,6 +49,10 @@ function TestTrainRecipe:test_what_was_trained_is_not_trained_again_and_has_the_
   lu.assertEquals(again.artifact.hash, first.artifact.hash)
   lu.assertStrContains(H.log(again), "train: went on from step 3")
   lu.assertNil(H.log(again):find("train: step ", 1, true))
+  local function losses(result)
+    return native.json.decode(native.file.read(result.run .. "/run.json")).losses
+  end
+  lu.assertEquals(losses(again), losses(first))
   lu.assertNotEquals(H.train("other", { "--seed", "1", "rate=0.002" }).artifact.hash,
     first.artifact.hash)
 end

@@ -98,6 +98,10 @@ function H.read_run(report, entry, path)
     table.insert(entry.tensors, { name = name, description = tensor.description,
       bytes = tensor.bytes, error = tensor.error })
   end
+  for _, curve in ipairs(record.losses or {}) do
+    table.insert(report.curves, { label = ("#%d %s"):format(entry.id, curve.name), name = "loss",
+      x = "step", points = curve.points })
+  end
   H.add_recipe(report, record.recipe)
   H.add_facts(report, record)
 end

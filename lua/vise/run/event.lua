@@ -147,12 +147,21 @@ function H.errors(given)
   return copy
 end
 
+function H.points(given)
+  local copy = {}
+  for i, point in ipairs(given) do
+    copy[i] = { assert(H.count(point[1])), assert(H.number(point[2])) }
+  end
+  return native.json.array(copy)
+end
+
 H.forms = {
   description = { about = H.text, params = H.params, claims = M.claims },
   include = { key = H.text },
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },
+  losses = { name = H.text, points = H.points },
   row = { row = M.row, is_kept = H.truth },
   saved = { artifact = M.artifact, rows = H.indices, errors = H.errors },
   failure = { message = H.text, code = H.code },

@@ -110,9 +110,25 @@ function H:train(opts)
   if result.resumed > 0 then
     self:log("train: went on from step %d", result.resumed)
   end
+  self._emit({ event = "losses", name = given.name or "model", points = H.thin(result.losses) })
   m:_identify(key)
   return self:_model_handle(m)
 end
+
+--- Losses by step as at most H.most_points points {step, loss}, each the mean of equally many.
+function H.thin(losses)
+  local points, size = {}, (#losses + H.most_points - 1) // H.most_points
+  for from = 1, #losses, size do
+    local to, sum = math.min(from + size - 1, #losses), 0
+    for step = from, to do
+      sum = sum + losses[step]
+    end
+    points[#points + 1] = { to, sum / (to - from + 1) }
+  end
+  return native.json.array(points)
+end
+
+H.most_points = 500
 
 --- A plan: over which tokens the statistics for a model are taken.
 ---@param m vise.Model

@@ -102,6 +102,9 @@ function H:take(event)
   if event.event == "row" then
     self.rows[#self.rows + 1] = M.with_nan(event.row)
     self.record.kept_rows = (self.record.kept_rows or 0) + (event.is_kept and 1 or 0)
+  elseif event.event == "losses" then
+    self.record.losses = self.record.losses or native.json.array({})
+    table.insert(self.record.losses, { name = event.name, points = event.points })
   elseif event.event == "saved" then
     self.record.artifact, self.record.errors = event.artifact, event.errors
     for _, index in ipairs(event.rows) do

@@ -14,6 +14,7 @@ local M = {}
 ---@field started? string
 ---@field ledger? table[]
 ---@field errors? table<string, number>
+---@field losses? {name: string, points: number[][]}[]
 
 --- Write run.json and ledger.json.
 ---@param path string of the run directory
@@ -31,7 +32,7 @@ function M.write(path, o)
     inputs = { model = { kind = "model", given = "m", path = "/m", sha256 = ("a"):rep(64) } },
     rows = native.json.array({ original, small }),
     claims = native.json.array({}),
-    errors = o.errors,
+    errors = o.errors, losses = o.losses,
     seed = 0, seconds = 2.5, started = o.started or "2026-11-21T10:00:00Z", vise = "0.1.0",
   }
   assert(native.file.make_dirs(path))

@@ -95,6 +95,29 @@ function M.gram_svd(w, r) end
 ---@return number bound of its spectral norm, missed with probability 1e-6
 function M.randomized_svd(w, r, options) end
 
+--- What removing each group of neighbouring columns alone costs when the others are set to the least
+--- squares of the outputs W x of inputs with second moments H.
+---@param w vise.Tensor [m, k] f32
+---@param h vise.Tensor [k, k] f64
+---@param group integer columns of a group, a divisor of k
+---@param damping number > 0: added to the diagonal of H, in units of its mean
+---@return vise.Tensor|nil losses [k / group] f64
+---@return number|string norm tr(W H W')
+---@return string? code "cancelled"
+function M.column_losses(w, h, group, damping) end
+
+--- The groups that stay when `n` go, those of the least loss a quarter at a time; and the least
+--- squares W of what stays.
+---@param w vise.Tensor [m, k] f32
+---@param h vise.Tensor [k, k] f64
+---@param group integer
+---@param damping number
+---@param n integer fewer than there are
+---@return vise.Tensor|nil kept i32, from 0, ascending
+---@return vise.Tensor|string v [m, k] f32, 0 in the columns that go
+---@return string? code "cancelled"
+function M.drop_columns(w, h, group, damping, n) end
+
 --- Orthonormal Hadamard transform of each run of `order` columns. Raises for an order without a
 --- known matrix and one that does not divide k.
 ---@param x vise.Tensor [rows, k] f32

@@ -22,4 +22,12 @@ function M.nll(logits, targets) end
 ---@return string? code "cancelled"
 function M.divergence(p, q) end
 
+--- The cosine of each row with its other, 0 where one is 0.
+---@param x vise.Tensor [n, d] f32
+---@param y vise.Tensor [n, d] f32
+---@return vise.Tensor|nil cosines [n] f64
+---@return string? message
+---@return string? code "cancelled"
+function M.cosine(x, y) end
+
 return M

@@ -3,6 +3,7 @@
    native.linalg. */
 #include "bind/bind.h"
 #include "linalg/cholesky.h"
+#include "linalg/columns.h"
 #include "linalg/eigh.h"
 #include "linalg/gemm.h"
 #include "linalg/gram.h"
@@ -291,6 +292,46 @@ static int linalg_randomized_svd(lua_State *L) {
   return 5;
 }
 
+/* Arguments w [m, k] f32, h [k, k] f64, group, damping. */
+static vise_columns check_columns(lua_State *L) {
+  const vise_tensor *w = check_matrix(L, 1, VISE_DTYPE_F32), *h = check_square(L, 2);
+  const vise_columns c = {.w = vise_tensor_data(w),
+                          .h = vise_tensor_data(h),
+                          .m = vise_tensor_dim(w, 0),
+                          .k = vise_tensor_dim(w, 1),
+                          .group = luaL_checkinteger(L, 3),
+                          .damping = luaL_checknumber(L, 4)};
+  luaL_argcheck(L, vise_tensor_dim(h, 0) == c.k, 2, "one row for each column of w expected");
+  luaL_argcheck(L, c.group >= 1 && c.k % c.group == 0, 3, "a divisor of the columns of w expected");
+  luaL_argcheck(L, c.damping > 0.0, 4, "expected more than 0");
+  return c;
+}
+
+/* linalg.column_losses(w [m, k] f32, h [k, k] f64, group, damping) -> losses [k / group], tr(W H W') */
+static int linalg_column_losses(lua_State *L) {
+  const vise_columns c = check_columns(L);
+  double norm;
+  vise_err err;
+  double *losses = push_result(L, VISE_DTYPE_F64, c.k / c.group, -1);
+  if (vise_columns_losses(losses, &norm, &c, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushnumber(L, norm);
+  return 2;
+}
+
+/* linalg.drop_columns(w [m, k] f32, h [k, k] f64, group, damping, n) -> kept groups i32, from 0,
+   the new w [m, k] f32, 0 where it is not kept */
+static int linalg_drop_columns(lua_State *L) {
+  const vise_columns c = check_columns(L);
+  const lua_Integer n = luaL_checkinteger(L, 5), left = c.k / c.group - n;
+  luaL_argcheck(L, n >= 0 && left >= 1, 5, "expected fewer than all groups");
+  vise_err err;
+  int32_t *kept = push_result(L, VISE_DTYPE_I32, left, -1);
+  float *v = push_result(L, VISE_DTYPE_F32, c.m, c.k);
+  return vise_columns_drop(kept, v, &c, n, &err) == VISE_OK ? 2 : bind_fail(L, &err);
+}
+
 /* linalg.hadamard(x [rows, k] f32, order[, is_inverse]) -> [rows, k], each run of `order` transformed */
 static int linalg_hadamard(lua_State *L) {
   const vise_tensor *x = check_matrix(L, 1, VISE_DTYPE_F32);
@@ -335,6 +376,8 @@ static const luaL_Reg functions[] = {
     {"blas_svd", linalg_blas_svd},
     {"blas_threads", linalg_blas_threads},
     {"cholesky", linalg_cholesky},
+    {"column_losses", linalg_column_losses},
+    {"drop_columns", linalg_drop_columns},
     {"eigh", linalg_eigh},
     {"gram", linalg_gram},
     {"gram_svd", linalg_gram_svd},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bind/bind_metric.c -- nn/loss.h as the table 'metric' of the module vise.native. */
+/* bind/bind_metric.c -- nn/loss.h and nn/similarity.h as the table 'metric' of the module vise.native. */
 #include "bind/bind.h"
 #include "nn/loss.h"
+#include "nn/similarity.h"
 
 static vise_tensor *check_logits(lua_State *L, int arg) {
   vise_tensor *t = bind_check_matrix_f32(L, arg);
@@ -43,9 +44,26 @@ static int metric_divergence(lua_State *L) {
   return 2;
 }
 
+/* metric.cosine(x [n, d] f32, y [n, d] f32) -> [n] f64, of each row with its other */
+static int metric_cosine(lua_State *L) {
+  const vise_tensor *x = bind_check_matrix_f32(L, 1), *y = bind_check_matrix_f32(L, 2);
+  const int64_t n = vise_tensor_dim(x, 0), d = vise_tensor_dim(x, 1);
+  luaL_argcheck(L, vise_tensor_dim(y, 0) == n && vise_tensor_dim(y, 1) == d, 2,
+                "the shape of the first argument expected");
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  if (vise_tensor_create(slot, VISE_DTYPE_F64, 1, &n, &err) != VISE_OK ||
+      vise_cosines_run(vise_tensor_data(*slot), vise_tensor_data(x), vise_tensor_data(y), n, d,
+                       &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"nll", metric_nll},
     {"divergence", metric_divergence},
+    {"cosine", metric_cosine},
     {NULL, NULL},
 };
 

@@ -41,6 +41,29 @@ function Reader:integer(name, default, least, most)
   return integer
 end
 
+--- One integer for each of `n` layers: of a list, or the same for all.
+---@return integer[]
+function Reader:integers(name, n, default)
+  local value = self:get(name)
+  local list = {}
+  if type(value) ~= "table" then
+    local integer = self:integer(name, default)
+    for i = 1, n do
+      list[i] = integer
+    end
+    return list
+  elseif #value ~= n then
+    self:wrong(name, ("an integer, or one for each of the %d layers"):format(n))
+  end
+  local layers = M.reader({}, self._prefix)
+  for i = 1, n do
+    local key = ("%s[%d]"):format(name, i - 1)
+    layers._config[key] = value[i]
+    list[i] = layers:integer(key)
+  end
+  return list
+end
+
 --- A number above 0.
 ---@return number
 function Reader:positive(name, default)

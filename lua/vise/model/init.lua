@@ -37,7 +37,7 @@ local Model = {}
 ---@return string? code "io", "format" or "unsupported"
 function M.open(path)
   return refusal.protect(function()
-    return H.new(sources.open(path))
+    return M.of(sources.open(path))
   end)
 end
 
@@ -49,8 +49,43 @@ end
 ---@return string? code "format" or "unsupported"
 function M.new(config, options)
   return refusal.protect(function()
-    return H.new(require("vise.model.fresh").source(config, options or {}))
+    return M.of(require("vise.model.fresh").source(config, options or {}))
   end)
+end
+
+--- The model over a source (see vise.model.sources). Refuses what does not fit together.
+---@param source table
+---@return vise.Model
+function M.of(source)
+  local arch, net = H.network(source)
+  source.bind(net)
+  local model = {
+    name = source.name,
+    path = source.path,
+    arch = arch,
+    config = source.config,
+    context = net.context,
+    vocabulary = net.vocabulary,
+    fallbacks = {},
+    notes = {},
+    _net = net,
+    _make = source.weight,
+    _read = source.tensor,
+    _tokenizer = source.tokenizer,
+    _tokenizer_file = source.tokenizer_file,
+    _disk_bytes = source.disk_bytes,
+    _weights = {},
+    _vectors = {},
+    _owners = {},
+    _is_tensor = {},
+  }
+  for _, place in ipairs(net.places) do
+    model._owners[place.name] = place.tied_to or place.name
+  end
+  for _, tensor in ipairs(net.tensors) do
+    model._is_tensor[tensor.name] = true
+  end
+  return setmetatable(model, H.metatable)
 end
 
 --- Names of the architectures, from the files of the folder arch/.
@@ -311,6 +346,20 @@ function Model:_identity()
   return native.core.sha256(table.concat(keys, "\n"))
 end
 
+--- What the content of all parts is known by, together with `parts`; nil if that of one is not.
+function Model:_key_of_all(parts)
+  local all = { table.unpack(parts) }
+  for _, list in ipairs({ self._net.places, self._net.tensors }) do
+    for _, part in ipairs(list) do
+      all[#all + 1] = self:_key_of(part.name)
+      if all[#all] == nil then
+        return nil
+      end
+    end
+  end
+  return require("vise.cache").key(all)
+end
+
 --- Say what the model is: the digest of its files.
 function Model:_identify(digest)
   self._key = function(name)
@@ -366,39 +415,6 @@ H.optional = {
 function H.metatable.__tostring(model)
   return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,
     model:parameters() / 1e6)
-end
-
---- The model over a source (see vise.model.sources).
-function H.new(source)
-  local arch, net = H.network(source)
-  source.bind(net)
-  local model = {
-    name = source.name,
-    path = source.path,
-    arch = arch,
-    config = source.config,
-    context = net.context,
-    vocabulary = net.vocabulary,
-    fallbacks = {},
-    notes = {},
-    _net = net,
-    _make = source.weight,
-    _read = source.tensor,
-    _tokenizer = source.tokenizer,
-    _tokenizer_file = source.tokenizer_file,
-    _disk_bytes = source.disk_bytes,
-    _weights = {},
-    _vectors = {},
-    _owners = {},
-    _is_tensor = {},
-  }
-  for _, place in ipairs(net.places) do
-    model._owners[place.name] = place.tied_to or place.name
-  end
-  for _, tensor in ipairs(net.tensors) do
-    model._is_tensor[tensor.name] = true
-  end
-  return setmetatable(model, H.metatable)
 end
 
 --- The architecture's name and network for the source's config.

@@ -25,6 +25,7 @@ M.model_types = { "llama", "mistral", "qwen2" }
 ---@field tensors table[] {name, shape, source}
 ---@field sites table[] {name, places}: places that read the same input
 ---@field blocks table[] {name, places}: the units of streaming, in order
+---@field inner integer[] of each layer: neurons; so are heads and kv_heads
 ---@field coupled table[] {name, size, parts = {{place, dim, times}}}: dimensions that go together;
 --- index i of the coupling is indices times * i .. times * (i + 1) - 1 of dimension dim (1 rows,
 --- 2 columns)
@@ -36,24 +37,29 @@ Network.__index = Network
 ---@return vise.Network
 function M.new(config)
   H.check(config)
-  local heads = config:integer("num_attention_heads")
+  local n_layers = config:integer("num_hidden_layers", nil, 1, H.most_layers)
   local width = config:integer("hidden_size")
+  local heads = config:integers("num_attention_heads", n_layers)
+  local is_list = type(config:get("num_attention_heads")) == "table"
   local net = setmetatable({
     context = config:integer("max_position_embeddings", 2048),
     vocabulary = config:integer("vocab_size"),
-    n_layers = config:integer("num_hidden_layers", nil, 1, H.most_layers),
+    n_layers = n_layers,
     width = width,
-    inner = config:integer("intermediate_size"),
+    inner = config:integers("intermediate_size", n_layers),
     heads = heads,
-    kv_heads = config:integer("num_key_value_heads", heads),
-    head_dim = config:integer("head_dim", math.max(width // heads, 1)),
+    kv_heads = config:get("num_key_value_heads") and config:integers("num_key_value_heads", n_layers)
+      or heads,
+    head_dim = config:integer("head_dim", not is_list and math.max(width // heads[1], 1) or nil),
     eps = config:positive("rms_norm_eps", 1e-6),
     windows = H.windows(config),
     is_tied = config:boolean("tie_word_embeddings", false),
     places = {}, tensors = {}, sites = {}, blocks = {}, coupled = {},
   }, Network)
-  if net.heads % net.kv_heads ~= 0 then
-    config:wrong("num_key_value_heads", ("a divisor of the %d heads"):format(net.heads))
+  for layer = 1, n_layers do
+    if net.heads[layer] % net.kv_heads[layer] ~= 0 then
+      config:wrong("num_key_value_heads", ("a divisor of the %d heads"):format(net.heads[layer]))
+    end
   end
   net.rope = rope.new(config, net.head_dim)
   local has_bias = config:boolean("attention_bias", false)
@@ -107,8 +113,8 @@ function Network:block(model, index, x, sequence)
   local layer = index - 2
   local at = "layers." .. layer
   x = H.add(x, self:attention(model, at .. ".attn", x, {
-    heads = self.heads,
-    kv_heads = self.kv_heads,
+    heads = self.heads[layer + 1],
+    kv_heads = self.kv_heads[layer + 1],
     window = self.windows(layer),
     starts = sequence.batch.starts,
     positions = sequence.positions,
@@ -123,7 +129,7 @@ end
 function Network:caches(capacity)
   local caches = {}
   for layer = 1, self.n_layers do
-    caches[layer] = must(native.nn.kv(capacity, self.kv_heads, self.head_dim))
+    caches[layer] = must(native.nn.kv(capacity, self.kv_heads[layer], self.head_dim))
   end
   return caches
 end
@@ -212,12 +218,13 @@ function H.windows(config)
 end
 
 function H.declare(net, has_bias)
-  local d, inner = net.width, net.inner
-  local q, kv = net.heads * net.head_dim, net.kv_heads * net.head_dim
+  local d = net.width
   H.place(net, "embed", { net.vocabulary, d }, "model.embed_tokens.weight")
   net.blocks[1] = { name = "embed", places = { "embed" } }
   for layer = 0, net.n_layers - 1 do
     local at, source = "layers." .. layer, "model.layers." .. layer
+    local inner = net.inner[layer + 1]
+    local q, kv = net.heads[layer + 1] * net.head_dim, net.kv_heads[layer + 1] * net.head_dim
     H.tensor(net, at .. ".attn.norm", d, source .. ".input_layernorm.weight")
     H.tensor(net, at .. ".mlp.norm", d, source .. ".post_attention_layernorm.weight")
     local names = {}
@@ -238,7 +245,7 @@ function H.declare(net, has_bias)
       names[row[1]:match("%w+$")] = name
       names[#names + 1] = name
     end
-    H.relate(net, at, names)
+    H.relate(net, layer, at, names)
   end
   H.tensor(net, "norm", d, "model.norm.weight")
   H.place(net, "head", { net.vocabulary, d }, "lm_head.weight", net.is_tied and "embed" or nil)
@@ -247,8 +254,9 @@ function H.declare(net, has_bias)
 end
 
 --- Sites, block and coupled dimensions of one layer; `n` has its places by last name and in order.
-function H.relate(net, at, n)
-  local group = net.heads // net.kv_heads * net.head_dim
+function H.relate(net, layer, at, n)
+  local kv_heads = net.kv_heads[layer + 1]
+  local group = net.heads[layer + 1] // kv_heads * net.head_dim
   for _, site in ipairs({
     { name = at .. ".attn.in", places = { n.q, n.k, n.v } },
     { name = at .. ".attn.out", places = { n.o } },
@@ -258,13 +266,13 @@ function H.relate(net, at, n)
     net.sites[#net.sites + 1] = site
   end
   net.blocks[#net.blocks + 1] = { name = at, places = table.move(n, 1, #n, 1, {}) }
-  net.coupled[#net.coupled + 1] = { name = at .. ".attn.heads", size = net.kv_heads, parts = {
+  net.coupled[#net.coupled + 1] = { name = at .. ".attn.heads", size = kv_heads, parts = {
     { place = n.q, dim = 1, times = group },
     { place = n.k, dim = 1, times = net.head_dim },
     { place = n.v, dim = 1, times = net.head_dim },
     { place = n.o, dim = 2, times = group },
   } }
-  net.coupled[#net.coupled + 1] = { name = at .. ".mlp.neurons", size = net.inner, parts = {
+  net.coupled[#net.coupled + 1] = { name = at .. ".mlp.neurons", size = net.inner[layer + 1], parts = {
     { place = n.gate, dim = 1, times = 1 },
     { place = n.up, dim = 1, times = 1 },
     { place = n.down, dim = 2, times = 1 },

@@ -70,10 +70,10 @@ function M.write(config, net)
   end
   add("context_length", "u32", net.context)
   add("embedding_length", "u32", net.width)
-  add("feed_forward_length", "u32", net.inner)
+  add("feed_forward_length", "u32", H.same(config, "intermediate_size", net.inner, arch))
   add("block_count", "u32", net.n_layers)
-  add("attention.head_count", "u32", net.heads)
-  add("attention.head_count_kv", "u32", net.kv_heads)
+  add("attention.head_count", "u32", H.same(config, "num_attention_heads", net.heads, arch))
+  add("attention.head_count_kv", "u32", H.same(config, "num_key_value_heads", net.kv_heads, arch))
   add("attention.key_length", "u32", net.head_dim)
   add("attention.value_length", "u32", net.head_dim)
   add("rope.dimension_count", "u32", net.head_dim)
@@ -84,6 +84,17 @@ function M.write(config, net)
   add("rope.freq_base", "f32", scaling and scaling:positive("rope_theta", theta) or theta)
   H.add_scaling(add, scaling, net)
   return keys, arch
+end
+
+--- The number that all layers have.
+function H.same(config, name, sizes, arch)
+  for _, size in ipairs(sizes) do
+    if size ~= sizes[1] then
+      refusal.refuse(("config: %s differs by layer (%s), which GGUF files of architecture %s cannot say")
+        :format(name, table.concat(config[name], ", "), arch), "unsupported")
+    end
+  end
+  return sizes[1]
 end
 
 function H.has(file, name)

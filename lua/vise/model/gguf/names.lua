@@ -17,14 +17,15 @@ function M.of(part)
 end
 
 --- The number of heads whose rows change order in a file of that architecture: a function of the
---- name of a part; nil for parts whose rows stay.
+--- name of a part; nil or false for parts whose rows stay.
 ---@param net vise.Network
 ---@param architecture string of the file
----@return fun(part: string): integer|nil
+---@return fun(part: string): integer|false|nil
 function M.swapped_heads(net, architecture)
   return function(part)
-    local which = architecture == "llama" and part:match("%.attn%.([qk])%f[%W]")
-    return which == "q" and net.heads or which == "k" and net.kv_heads or nil
+    local layer, which = part:match("^layers%.(%d+)%.attn%.([qk])%f[%W]")
+    local heads = architecture == "llama" and { q = net.heads, k = net.kv_heads }
+    return heads and which and heads[which][layer + 1]
   end
 end
 

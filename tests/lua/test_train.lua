@@ -39,12 +39,40 @@ function TestTrain:test_threads_change_no_bit()
   lu.assertEquals(digests[3], digests[1])
 end
 
+function TestTrain:test_the_level_of_the_processor_changes_no_bit()
+  local _, network = small.run()
+  local lines = H.lines(self.path, nil, { VISE_CPU = "ref", VISE_THREADS = "1" })
+  lu.assertEquals(lines[#lines], small.digest(network))
+end
+
+function TestTrain:test_ctrl_c_ends_a_run_between_two_checkpoints()
+  local m = assert(vise.model.new(small.CONFIG))
+  local network = train.network(m)
+  local result, message, code = train.run({
+    parameters = network.parameters, steps = 50, every = 10, path = self.path,
+    data = train.windows({ ids = small.ids(700), length = 16, batch = 3 }),
+    loss = function(batch)
+      return network:loss(batch)
+    end,
+    on_progress = function(p)
+      if p.step == 15 then
+        native.core.cancel()
+      end
+    end,
+  })
+  native.core.cancel_clear()
+  lu.assertNil(result)
+  lu.assertEquals({ message, code }, { "interrupted", "cancelled" })
+  local file <close> = assert(native.safetensors.open(self.path))
+  lu.assertEquals(file:metadata().step, "10")
+end
+
 --- The lines that the program prints; it is killed after `last` of them if that is given.
-function H.lines(path, last)
+function H.lines(path, last, env)
   local file = assert(package.searchpath("support.small_training", package.path))
   local lines = {}
   local process <close> = assert(native.process.spawn({ argv = { "lua5.4", file, path },
-    capture = true }))
+    capture = true, env = env }))
   for line in function() return process:read_line() end do
     lines[#lines + 1] = line
     if #lines == last then

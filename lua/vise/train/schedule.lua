@@ -3,6 +3,7 @@
 --- down to a share of the greatest rate.
 
 local M = {}
+local H = {}
 
 ---@class vise.ScheduleOptions
 ---@field schedule "constant"|"linear"|"cosine"
@@ -23,8 +24,17 @@ function M.rate(step, steps, o)
     return o.rate
   end
   local done = steps > rising and (step - rising) / (steps - rising) or 1.0
-  local share = o.schedule == "linear" and 1 - done or (1 + math.cos(math.pi * done)) / 2
+  local share = o.schedule == "linear" and 1 - done or (1 + H.cosine(math.pi * done)) / 2
   return o.rate * (o.floor + (1 - o.floor) * share)
+end
+
+--- cos x for 0 <= x <= pi, by its series: the bits of a C library's depend on the machine.
+function H.cosine(x)
+  local sum = 1.0
+  for i = 30, 2, -2 do
+    sum = 1 - sum * x * x / (i * (i - 1))
+  end
+  return sum
 end
 
 return M

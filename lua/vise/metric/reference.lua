@@ -34,8 +34,11 @@ function M.open(model, plan, folder)
   local self = setmetatable({}, Reference)
   if folder then
     must(native.file.make_dirs(folder))
-    self._path = ("%s/states-%s.vise"):format(folder, H.key(model, plan))
+    self._path = ("%s/%s.states"):format(folder, H.key(model, plan)) -- as vise.cache names entries
     self._reader = H.read(self._path, #plan.batches)
+    if self._reader then
+      native.file.touch(self._path)
+    end
   end
   return self
 end

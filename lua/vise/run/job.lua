@@ -49,7 +49,7 @@ function M.new(request, emit)
     _plans = setmetatable({}, { __mode = "k" }), -- handle -> calibration
     _kept = cache.open(request.cache),
     _n_compressed = 0,
-    _cache = request.directory .. "/reference", -- hidden states; gone when the run is complete
+    _cache = request.directory .. "/reference", -- gone when the run is complete
   }, H)
   job._why = why.new(job._kept, request.path)
   local log, message = io.open(request.directory .. "/log.txt", "w")
@@ -278,7 +278,7 @@ function H:_evaluate(m, against, text, protocol, name)
     protocol = protocol,
     against = against,
     share = self._request.share,
-    cache = self._cache,
+    cache = self._kept.path,
     on_progress = self:_progress("measure " .. name, "tokens"),
   }))
   if not m:disk_bytes() then

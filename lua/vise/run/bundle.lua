@@ -40,12 +40,9 @@ M.VERSION = 1
 ---@param path string
 ---@return boolean
 function M.is(path)
-  local file = io.open(path)
-  local head = file and file:read(256) or ""
-  if file then
-    file:close()
-  end
-  return head:match('^%s*{%s*"') ~= nil
+  local info = native.file.stat(path)
+  local file <close> = info and info.kind == "file" and io.open(path) or nil -- a FIFO would wait
+  return file ~= nil and (file:read(256) or ""):match('^%s*{%s*"') ~= nil
 end
 
 --- What a recipe, run directory, artifact or bundle says of itself.

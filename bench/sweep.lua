@@ -62,7 +62,6 @@ function H.measure(bench, name, folder, recipe, given, share)
   end
   local first = sweep("warm-" .. name)
   local second = sweep("warm-" .. name)
-  local another = sweep("again-" .. name)
   local function limit(what, value, against)
     return bench.absolute({ name = ("%s: %s"):format(name, what), unit = "s", values = { value },
       against = against, is_limit = true })
@@ -70,7 +69,6 @@ function H.measure(bench, name, folder, recipe, given, share)
   return {
     limit(("sweep of %d, of %.2f cold"):format(n, share), first, share * cold),
     limit("the same command again, of 5 %", second, 0.05 * first),
-    limit("the same into another folder, of 5 %", another, 0.05 * first),
   }
 end
 

@@ -154,4 +154,12 @@ function M.rotated(w, left, right) end
 ---@return vise.Weight
 function M.codebook(indices, table, k, per, group) end
 
+--- A weight by the nearest numbers of one table.
+---@param w vise.Weight
+---@param table vise.Tensor [1, 2^bits, 1] f32, f16 or bf16, ascending, 1 to 8 bits
+---@return vise.Weight|nil
+---@return string? message
+---@return string? code "cancelled"
+function M.codebook_of(w, table) end
+
 return M

@@ -165,6 +165,16 @@ static int weight_codebook(lua_State *L) {
   return st == VISE_OK ? 1 : bind_fail(L, &err);
 }
 
+/* weight.codebook_of(w, table [1, 2^bits, 1]) -> weight, the nearest numbers of the table */
+static int weight_codebook_of(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_tensor *table = bind_check_tensor(L, 2);
+  vise_err err;
+  vise_weight **slot = bind_new_weight(L);
+  const vise_status st = vise_weight_codebook_of(slot, w, table, &err);
+  return st == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
 /* The order at `arg`: a number, or true for the greatest that vise_hadamard_block finds for n. */
 static int64_t check_order(lua_State *L, int arg, int64_t n) {
   if (lua_isboolean(L, arg)) {
@@ -503,9 +513,16 @@ static int weight_close(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"codebook", weight_codebook}, {"dense", weight_dense},     {"input", weight_input},
-    {"lowrank", weight_lowrank},   {"rotated", weight_rotated}, {"scaled", weight_scaled},
-    {"sparse", weight_sparse},     {"sum", weight_sum},         {NULL, NULL},
+    {"codebook_of", weight_codebook_of},
+    {"codebook", weight_codebook},
+    {"dense", weight_dense},
+    {"input", weight_input},
+    {"lowrank", weight_lowrank},
+    {"rotated", weight_rotated},
+    {"scaled", weight_scaled},
+    {"sparse", weight_sparse},
+    {"sum", weight_sum},
+    {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

@@ -100,20 +100,11 @@ static void make_table(const kmeans *f,
 
 /* codes_out [n] = the nearest entries of table `index`. */
 static void encode(const kmeans *f, uint8_t *codes_out, int64_t index, const float *x, int64_t n) {
-  float values[256], middles[256];
+  float values[256];
   const char *table = vise_tensor_data(f->table);
   vise_cast_to_f32(values, table + (size_t)(index * f->c) * vise_dtype_bytes(f->dtype), f->dtype,
                    f->c);
-  for (int64_t i = 0; i + 1 < f->c; i++) {
-    middles[i] = 0.5f * values[i] + 0.5f * values[i + 1];
-  }
-  for (int64_t j = 0; j < n; j++) {
-    int64_t code = 0;
-    for (int64_t step = f->c / 2; step > 0; step /= 2) { /* c is a power of two */
-      code += x[j] > middles[code + step - 1] ? step : 0;
-    }
-    codes_out[j] = (uint8_t)code;
-  }
+  vise_codebook_nearest(codes_out, x, n, values, f->c);
 }
 
 /* Tables [begin, end) of the rows that are there. */

@@ -42,4 +42,19 @@ vise_status vise_weight_codebook(vise_weight **out,
                                  int64_t group,
                                  vise_err *err) VISE_MUST_USE;
 
+/* codes_out[j] = the entry nearest to x[j], the lower one halfway, of values [c]: ascending, c a power
+   of two from 2 to 256. */
+void vise_codebook_nearest(
+    uint8_t *codes_out, const float *x, int64_t n, const float *values, int64_t c);
+
+/*
+ * W by the nearest numbers of one table [1, 2^bits, 1], bits from 1 to 8, ascending; retained.
+ * Errors: ESHAPE, EARG (not ascending), EDTYPE, ENUMERIC (table; NaN or infinity in w, its place
+ * named), ENOMEM, ECANCELLED.
+ */
+vise_status vise_weight_codebook_of(vise_weight **out,
+                                    const vise_weight *w,
+                                    vise_tensor *table,
+                                    vise_err *err) VISE_MUST_USE;
+
 #endif

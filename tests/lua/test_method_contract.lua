@@ -117,6 +117,33 @@ function TestContract:test_threads_change_nothing()
   native.core.threads(threads)
 end
 
+--- A digest of what the exact methods write.
+function H.digest()
+  local hashes = {}
+  H.each(70, 172, nil, function(variant, extra, w)
+    if method.find(variant.name).is_exact then
+      local q <close> = H.run(variant, w, extra)
+      hashes[#hashes + 1] = native.core.tree_hash(q:dense())
+    end
+  end)
+  return native.core.sha256(table.concat(hashes))
+end
+
+-- Levels above the machine's are those of the machine.
+function TestContract:test_levels_of_the_processor_change_nothing_of_exact_methods()
+  local first
+  for _, level in ipairs({ "ref", "avx2", "avx512" }) do
+    local process <close> = assert(native.process.spawn({
+      argv = { arg[-1] or "lua5.4", arg[0], "--digest" }, env = { VISE_CPU = level }, capture = true,
+    }))
+    local digest = process:read_line()
+    lu.assertEquals(process:wait(), 0)
+    lu.assertEquals(#digest, 64)
+    first = first or digest
+    lu.assertEquals(digest, first, level)
+  end
+end
+
 function TestContract:test_a_cancelled_run_gives_nothing()
   H.each(9, 64, nil, function(variant, extra, w)
     native.core.cancel()
@@ -134,6 +161,11 @@ function TestContract:test_statistics_of_other_columns_are_refused()
     lu.assertErrorMsgContains(message, method.run, variant.name, w, variant.options, other)
     extra.moments:close()
   end)
+end
+
+if arg[1] == "--digest" then
+  print(H.digest())
+  os.exit(0)
 end
 
 os.exit(lu.LuaUnit.run())

@@ -124,6 +124,22 @@ function TestTrain:test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_che
   lu.assertEquals(native.file.read(self.path), before)
 end
 
+function TestTrain:test_what_cannot_be_trained_is_named()
+  local p = vise.grad.parameter(native.tensor.zeros("f32", { 2, 2 }), "p")
+  local nameless = vise.grad.parameter(native.tensor.zeros("f32", { 2, 2 }))
+  local function message(changes)
+    local _, text = pcall(small.run, changes)
+    return text
+  end
+  lu.assertStrContains(message({ parameters = { p, p } }), "train: parameter 2 is named 'p' as one")
+  lu.assertStrContains(message({ parameters = { nameless } }), "train: parameter 1 has no name")
+  lu.assertStrContains(message({ parameters = {} }), "train: there are no parameters")
+  lu.assertStrContains(message({ rat = 1.0 }), "did you mean 'rate'")
+  lu.assertStrContains(message({ loss = function()
+    return 1.0
+  end }), "train: the loss depends on no parameter")
+end
+
 function TestTrain:test_accumulated_batches_are_one_larger_batch()
   local data = train.windows({ ids = small.ids(700), length = 16, batch = 6 })
   local halves = train.windows({ ids = small.ids(700), length = 16, batch = 3 })

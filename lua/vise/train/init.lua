@@ -72,7 +72,21 @@ function M.run(options)
   if o.steps == nil or #options.parameters == 0 then
     check.fail("train: %s", o.steps and "there are no parameters" or "steps is missing")
   end
+  H.check_names(options.parameters)
   return refusal.protect(H.run, options, o)
+end
+
+--- Checkpoints and the states of an optimizer know parameters by their names.
+function H.check_names(parameters)
+  local seen = {}
+  for i, parameter in ipairs(parameters) do
+    local name = parameter.name
+    if name == nil or seen[name] then
+      check.fail("train: parameter %d %s, expected names that differ", i,
+        name and ("is named '%s' as one before"):format(name) or "has no name")
+    end
+    seen[name] = true
+  end
 end
 
 function H.run(options, o)
@@ -94,7 +108,7 @@ function H.run(options, o)
     local step = state.step + 1
     local loss = H.differentiate(options, o, step)
     local norm = state.optimizer:norm()
-    H.check_finite(options, state, step, loss, norm)
+    H.check_finite(options.path, o.every, state, step, loss, norm)
     local rate = schedule.rate(step, o.steps, o)
     state.optimizer:step(step, rate, norm)
     state.step, state.losses[step] = step, loss
@@ -121,8 +135,11 @@ function H.differentiate(options, o, step)
     local batch = options.data:batch((step - 1) * o.accumulate + i)
     local tape <close> = grad.tape()
     local loss = grad.scale(options.loss(batch), 1 / o.accumulate)
+    if not grad.is_value(loss) then
+      check.fail("train: the loss depends on no parameter, expected one of the parameters in it")
+    end
     sum = sum + loss.data
-    if sum ~= sum or sum == math.huge then
+    if not H.is_finite(sum) then
       return sum
     end
     tape:backward(loss)
@@ -130,17 +147,17 @@ function H.differentiate(options, o, step)
   return sum
 end
 
-function H.check_finite(options, state, step, loss, norm)
+function H.check_finite(path, every, state, step, loss, norm)
   local what = H.is_finite(loss) and "the norm of the gradients" or "loss"
   local value = H.is_finite(loss) and norm or loss
   if not H.is_finite(value) then
-    local saved = step - 1 - (step - 1) % (options.every or 200)
+    local saved = step - 1 - (step - 1) % every
     for _, parameter in ipairs(state.parameters) do
       parameter.grad = nil
     end
     check.fail("train: %s is %s at step %d, expected a finite number%s; a lower rate or a longer "
-      .. "warm-up may help", what, value, step, options.path and saved > 0
-      and (", the checkpoint of step %d stays in %s"):format(saved, options.path) or "")
+      .. "warm-up may help", what, value, step, path and saved > 0
+      and (", the checkpoint of step %d stays in %s"):format(saved, path) or "")
   end
 end
 

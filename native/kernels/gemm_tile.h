@@ -41,10 +41,11 @@ typedef struct vise_gemm_tile {
   vise_gemm_transpose_fn *transpose;
 } vise_gemm_tile;
 
-enum { VISE_GEMM_MR_MAX = 14, VISE_GEMM_NR_MAX = 32 };
+enum { VISE_GEMM_MR_MAX = 24, VISE_GEMM_NR_MAX = 32 };
 
 typedef struct vise_gemm_kernels {
   vise_gemm_tile f32, f64;
+  vise_gemm_tile few; /* f32, for up to `nr` tokens: fewer of them and more rows */
 } vise_gemm_kernels;
 
 /* The forms of `level`; those it lacks come from the level below. */

@@ -15,6 +15,18 @@
 #define FMA   _mm256_fmadd_ps
 #include "kernels/gemm_tile_body.h"
 
+#define NAME  multiply_few
+#define REAL  float
+#define VEC   __m256
+#define ROWS  12
+#define VECS  1
+#define LANES 8
+#define LOAD  _mm256_load_ps
+#define STORE _mm256_store_ps
+#define SPLAT _mm256_set1_ps
+#define FMA   _mm256_fmadd_ps
+#include "kernels/gemm_tile_body.h"
+
 #define NAME  multiply_f64
 #define REAL  double
 #define VEC   __m256d
@@ -72,6 +84,7 @@ transpose_f32(void *out, int64_t ldo, const void *in, int64_t ldi, int64_t n_row
 
 void vise_gemm_kernels_fill_avx2(vise_gemm_kernels *table) {
   table->f32 = (vise_gemm_tile){sizeof(float), 6, 16, multiply_f32, transpose_f32};
+  table->few = (vise_gemm_tile){sizeof(float), 12, 8, multiply_few, transpose_f32};
   table->f64.mr = 6;
   table->f64.nr = 8;
   table->f64.multiply = multiply_f64;

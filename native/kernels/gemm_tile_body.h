@@ -14,7 +14,7 @@ static void NAME(void *acc, const void *w, const void *x, int64_t n, const void 
   REAL *c = acc;
   const REAL *a = w, *b = x;
   VEC sum[ROWS][VECS];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < ROWS; i++) {
 #pragma GCC unroll 2
     for (int v = 0; v < VECS; v++) {
@@ -35,7 +35,7 @@ static void NAME(void *acc, const void *w, const void *x, int64_t n, const void 
       for (int v = 0; v < VECS; v++) {
         tokens[v] = LOAD(b + (l * VECS + v) * LANES);
       }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
       for (int i = 0; i < ROWS; i++) {
         const VEC weight = SPLAT(a[i * VISE_GEMM_LDW + l]);
 #pragma GCC unroll 2
@@ -45,7 +45,7 @@ static void NAME(void *acc, const void *w, const void *x, int64_t n, const void 
       }
     }
   }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int i = 0; i < ROWS; i++) {
 #pragma GCC unroll 2
     for (int v = 0; v < VECS; v++) {

@@ -55,5 +55,6 @@ transpose_f64(void *out, int64_t ldo, const void *in, int64_t ldi, int64_t n_row
 
 void vise_gemm_kernels_fill_ref(vise_gemm_kernels *table) {
   table->f32 = (vise_gemm_tile){sizeof(float), MR, NR, multiply_f32, transpose_f32};
+  table->few = table->f32;
   table->f64 = (vise_gemm_tile){sizeof(double), MR, NR, multiply_f64, transpose_f64};
 }

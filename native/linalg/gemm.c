@@ -194,6 +194,12 @@ static void multiply_blocks(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
+/* A tile whose vectors are not half empty: any gives the same bits. */
+static const vise_gemm_tile *tile_for(int64_t t) {
+  const vise_gemm_kernels *kernels = vise_gemm_kernels_used();
+  return t <= kernels->few.nr ? &kernels->few : &kernels->f32;
+}
+
 static vise_status multiply_slab(product *p, vise_err *err) {
   p->n_panels = vise_ceil_div(p->n_slab, p->tile->nr);
   VISE_TRY(vise_parallel_for(p->n_panels * p->n_pieces, PACK_GRAIN, pack_pieces, p, err));
@@ -269,7 +275,7 @@ vise_status vise_gemm_f32(float *y,
                           int64_t t,
                           const vise_rows *w,
                           vise_err *err) {
-  product p = {.tile = &vise_gemm_kernels_used()->f32,
+  product p = {.tile = tile_for(t),
                .rows = w,
                .x = (const char *)x,
                .y = (char *)y,
@@ -288,7 +294,7 @@ vise_status vise_gemm_plain_f32(float *y,
                                 int64_t ldx,
                                 int64_t n,
                                 vise_err *err) {
-  product p = {.tile = &vise_gemm_kernels_used()->f32,
+  product p = {.tile = tile_for(n),
                .rows = w,
                .x = (const char *)x,
                .y = (char *)y,

@@ -9,46 +9,50 @@ enum { LDW = VISE_GEMM_LDW, MR = VISE_GEMM_MR_MAX, NR = VISE_GEMM_NR_MAX };
 
 static const int64_t lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 31, 64, 101, 255, 256};
 
+static void tile_is_chains(const vise_gemm_tile *tile, vise_cpu_level level, uint32_t *seed) {
+  const int mr = tile->mr, nr = tile->nr;
+  assert_true(mr <= MR && nr <= NR);
+  for (size_t c = 0; c < sizeof lengths / sizeof *lengths; c++) {
+    const int64_t n = lengths[c];
+    check_buffer acc = check_create((size_t)(mr * nr) * sizeof(float), 0);
+    check_buffer x = check_create((size_t)(n * nr) * sizeof(float), 0);
+    float *sums = acc.data, *tokens = x.data, expected[MR * NR];
+    static float w[MR * LDW + 1];
+    for (int i = 0; i < mr * LDW + 1; i++) {
+      w[i] = i % 89 == 0 ? 1e-40f : check_number(seed);
+    }
+    for (int64_t i = 0; i < n * nr; i++) {
+      tokens[i] = i % 97 == 0 ? 0x1p126f : check_number(seed);
+    }
+    for (int i = 0; i < mr * nr; i++) {
+      sums[i] = expected[i] = check_number(seed);
+    }
+    for (int i = 0; i < mr; i++) {
+      for (int j = 0; j < nr; j++) {
+        for (int64_t l = 0; l < n; l++) {
+          expected[i * nr + j] = fmaf(tokens[l * nr + j], w[1 + i * LDW + l], expected[i * nr + j]);
+        }
+      }
+    }
+
+    tile->multiply(sums, w + 1, tokens, n, tokens);
+
+    if (memcmp(sums, expected, (size_t)(mr * nr) * sizeof(float)) != 0) {
+      fail_msg("level %s: f32 tile of %lld steps", vise_cpu_name(level), (long long)n);
+    }
+    check_free(&acc, "multiply f32");
+    check_free(&x, "multiply f32");
+  }
+}
+
 static void f32_tiles_are_chains(void **state) {
   (void)state;
   uint32_t seed = 1;
   for (vise_cpu_level level = check_first(); level <= check_last(); level++) {
     vise_gemm_kernels table;
     vise_gemm_kernels_init(&table, level);
-    const int mr = table.f32.mr, nr = table.f32.nr;
-    assert_true(mr <= MR && nr <= NR);
-    for (size_t c = 0; c < sizeof lengths / sizeof *lengths; c++) {
-      const int64_t n = lengths[c];
-      check_buffer acc = check_create((size_t)(mr * nr) * sizeof(float), 0);
-      check_buffer x = check_create((size_t)(n * nr) * sizeof(float), 0);
-      float *sums = acc.data, *tokens = x.data, expected[MR * NR];
-      static float w[MR * LDW + 1];
-      for (int i = 0; i < mr * LDW + 1; i++) {
-        w[i] = i % 89 == 0 ? 1e-40f : check_number(&seed);
-      }
-      for (int64_t i = 0; i < n * nr; i++) {
-        tokens[i] = i % 97 == 0 ? 0x1p126f : check_number(&seed);
-      }
-      for (int i = 0; i < mr * nr; i++) {
-        sums[i] = expected[i] = check_number(&seed);
-      }
-      for (int i = 0; i < mr; i++) {
-        for (int j = 0; j < nr; j++) {
-          for (int64_t l = 0; l < n; l++) {
-            expected[i * nr + j] =
-                fmaf(tokens[l * nr + j], w[1 + i * LDW + l], expected[i * nr + j]);
-          }
-        }
-      }
-
-      table.f32.multiply(sums, w + 1, tokens, n, tokens);
-
-      if (memcmp(sums, expected, (size_t)(mr * nr) * sizeof(float)) != 0) {
-        fail_msg("level %s: f32 tile of %lld steps", vise_cpu_name(level), (long long)n);
-      }
-      check_free(&acc, "multiply f32");
-      check_free(&x, "multiply f32");
-    }
+    tile_is_chains(&table.f32, level, &seed);
+    tile_is_chains(&table.few, level, &seed);
   }
 }
 

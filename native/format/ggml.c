@@ -125,8 +125,13 @@ static void ggml_decode(const vise_format_spec *s,
   const ggml_type *t = type_of(s);
   vise_ggml_decode_fn *decode = vise_ggml()->decode[t->type];
   const uint8_t *blocks = (const uint8_t *)parts[0] + row * row_bytes(t, s->k) + row_bytes(t, col);
-  for (int64_t i = 0; i < n_rows; i++) {
-    decode(out + i * ld, blocks + i * row_bytes(t, s->k), n_cols / t->block);
+  for (int64_t i = 0; i < n_rows; i++, blocks += row_bytes(t, s->k)) {
+    const int64_t bytes = row_bytes(t, n_cols);
+    for (int64_t ahead = 0; ahead < bytes; ahead += 64) {
+      __builtin_prefetch(blocks + bytes +
+                         ahead); /* the next tile of this row: rows are far apart */
+    }
+    decode(out + i * ld, blocks, n_cols / t->block);
   }
 }
 

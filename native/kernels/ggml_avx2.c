@@ -68,4 +68,5 @@ INLINE lanes table_value(lanes t) {
 
 void vise_ggml_fill_avx2(vise_ggml_kernels *table) {
   fill(table);
+  vise_ggml_decode_fill_avx2(table);
 }

@@ -7,6 +7,7 @@
 
 void vise_ggml_fill_ref(vise_ggml_kernels *table);
 void vise_ggml_fill_avx2(vise_ggml_kernels *table);
+void vise_ggml_decode_fill_avx2(vise_ggml_kernels *table); /* and of avx512 */
 void vise_ggml_fill_avx512(vise_ggml_kernels *table);
 
 #endif

@@ -179,6 +179,7 @@ try_block(vise_intq_trial *trial, const float *x, const float *v, bool has_v, in
 }
 
 void vise_intq_fill_avx512(vise_intq_kernels *table) {
+  find_places();
   table->ranges = ranges_avx512;
   table->codes = codes_avx512;
   table->decode = decode;

@@ -5,6 +5,15 @@
  * to take 16 codes apart, and defines decode_run() and try_block() after this file.
  */
 
+/* By bits. Filled with the level's table: decoding is called for few values at a time. */
+static places known_places[7];
+
+static void find_places(void) {
+  for (int bits = 2; bits < 7; bits++) {
+    known_places[bits] = places_of(bits);
+  }
+}
+
 /* out[j] = (code first + j - zero) scale, j < n; first is a multiple of 16. */
 static inline void decode_run(float *out,
                               const uint8_t *packed,
@@ -38,11 +47,14 @@ static inline void decode_bits(float *out,
                                const void *scales,
                                vise_intq_scale type,
                                const uint8_t *zeros) {
-  const places p = places_of(bits);
+  const places *p = &known_places[bits < 7 ? bits : 0]; /* bytes need none */
   const uint8_t *end = packed + (n * bits + 7) / 8;
+  for (int64_t ahead = 0; ahead < end - packed; ahead += 64) {
+    __builtin_prefetch(end + ahead); /* the next tile of this row: rows are far apart */
+  }
   const bool is_aligned = group % 16 == 0 && phase % 16 == 0;
   if (!is_aligned) { /* groups begin inside bytes: the codes first, scales in a second pass */
-    decode_run(out, packed, end, 0, n, bits, &p, 1.0f, 0);
+    decode_run(out, packed, end, 0, n, bits, p, 1.0f, 0);
   }
   int64_t stop = group - phase;
   for (int64_t j = 0, i = 0; j < n; i++, stop += group) {
@@ -50,7 +62,7 @@ static inline void decode_bits(float *out,
     const float scale = scale_at(scales, type, i);
     const int zero = zeros == NULL ? 1 << (bits - 1) : zeros[i];
     if (is_aligned) {
-      decode_run(out + j, packed, end, j, length, bits, &p, scale, zero);
+      decode_run(out + j, packed, end, j, length, bits, p, scale, zero);
     } else {
       for (int64_t l = j; l < j + length; l++) {
         out[l] = (out[l] - (float)zero) * scale;

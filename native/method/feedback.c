@@ -26,7 +26,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = VISE_FEEDBACK_ROWS, BLOCK = 128, BLOCK_MAX = 256, GRAIN = 16 };
+enum {
+  ROWS = VISE_FEEDBACK_ROWS,
+  BLOCK = 128,
+  BLOCK_MAX = 256, /* a span may be as long */
+  MASK_BLOCK = 32, /* of a mask by share: it is chosen by what the weights of a block are by then */
+  GRAIN = 16
+};
 
 typedef struct work {
   const vise_feedback *f;
@@ -47,7 +53,8 @@ typedef struct tile {
   float w[BLOCK_MAX * ROWS], delta[BLOCK_MAX * ROWS]; /* by place of the block */
   float now[BLOCK_MAX * ROWS]; /* of a span: targets if all of it were left as it is */
   float turned[ROWS * BLOCK_MAX];
-  float x[ROWS], value[ROWS];
+  float x[ROWS], value[ROWS], cells[4 * ROWS];
+  uint8_t is_zero[ROWS];
   uint8_t codes[BLOCK_MAX * ROWS];
 } tile;
 
@@ -70,20 +77,45 @@ static void finish_column(const work *a, tile *t, int64_t j) {
   }
 }
 
+/* The cells of the entries at a place, those of zeros being any. */
+static vise_feedback_cells gather_cells(const work *a, tile *t, int64_t j) {
+  const vise_feedback_grid *grid = a->f->grid;
+  const uint32_t *entries = a->f->entries + t->row * a->f->factor->n + a->begin + j;
+  float *scale = t->cells, *inverse = scale + ROWS, *zero = inverse + ROWS, *offset = zero + ROWS;
+  for (int64_t i = 0; i < ROWS; i++) {
+    const uint32_t e = i < t->n_rows ? entries[i * a->f->factor->n] : VISE_FEEDBACK_ZERO;
+    const uint32_t safe = e == VISE_FEEDBACK_ZERO ? 0 : e;
+    const vise_feedback_cells c =
+        vise_feedback_grid_cells(grid, safe / VISE_SPARSE_ROW, safe % VISE_SPARSE_ROW);
+    scale[i] = *c.scale;
+    inverse[i] = *c.inverse;
+    zero[i] = *c.zero;
+    offset[i] = *c.offset;
+    t->is_zero[i] = e == VISE_FEEDBACK_ZERO;
+  }
+  return (vise_feedback_cells){scale, inverse, zero, offset};
+}
+
+static void set_zeros(float *value, const uint8_t *is_zero) {
+  for (int i = 0; is_zero != NULL && i < ROWS; i++) {
+    value[i] = is_zero[i] != 0 ? 0.0f : value[i];
+  }
+}
+
 static void round_column(const work *a, tile *t, int64_t j) {
   const vise_feedback *f = a->f;
   find_target(a, t, t->x, j);
   if (f->grid != NULL) {
     const int64_t column = f->factor->columns[a->begin + j];
-    const vise_feedback_cells cells = vise_feedback_grid_cells(f->grid, t->row, column);
+    const vise_feedback_cells cells = f->entries != NULL
+                                          ? gather_cells(a, t, j)
+                                          : vise_feedback_grid_cells(f->grid, t->row, column);
     vise_feedback_grid_nearest(f->grid, &cells, t->value, t->codes + j * ROWS, t->x);
   } else {
     memcpy(t->value, t->x, sizeof t->value);
   }
-  const uint8_t *pruned = a->pruned == NULL ? NULL : a->pruned + j * a->n_rows + t->row;
-  for (int i = 0; pruned != NULL && i < ROWS; i++) {
-    t->value[i] = pruned[i] != 0 ? 0.0f : t->value[i];
-  }
+  set_zeros(t->value, a->pruned == NULL ? NULL : a->pruned + j * a->n_rows + t->row);
+  set_zeros(t->value, f->entries == NULL ? NULL : t->is_zero);
   finish_column(a, t, j);
   for (int64_t i = 0; f->values != NULL && i < t->n_rows; i++) {
     f->values[(t->row + i) * f->factor->n + a->begin + j] = t->value[i];
@@ -240,7 +272,8 @@ static vise_status work_on_block(work *a, vise_err *err) {
 /* The first place of the block that ends before `end`: whole spans, of BLOCK places if they fit. */
 static int64_t block_begin(const work *a, int64_t end) {
   if (a->span == 0) {
-    return end < BLOCK ? 0 : end - BLOCK;
+    const int64_t size = a->scores != NULL ? MASK_BLOCK : BLOCK;
+    return end < size ? 0 : end - size;
   }
   int64_t begin = span_begin(a, end);
   while (begin > 0 && end - span_begin(a, begin) <= BLOCK) {
@@ -265,7 +298,7 @@ static vise_status allocate(work *a, vise_err *err) {
     a->pruned = pruned;
   }
   if (f->mask != NULL && f->mask->sparsity > 0.0) {
-    VISE_TRY(vise_mem_alloc_array(&scores, BLOCK * f->m, sizeof(float), err));
+    VISE_TRY(vise_mem_alloc_array(&scores, MASK_BLOCK * f->m, sizeof(float), err));
     a->scores = scores;
   }
   return VISE_OK;
@@ -325,21 +358,21 @@ static void turn_rows(void *arg, int64_t begin, int64_t end, int worker) {
 
 static void put_rows(void *arg, int64_t begin, int64_t end, int worker) {
   const turning *a = arg;
-  const int64_t n = a->f->n;
   const vise_format_spec *spec = a->grid->spec;
+  const int64_t n = spec->k;
   uint8_t *row = (uint8_t *)a->scratch + worker * n;
   for (int64_t i = begin; i < end; i++) {
     for (int64_t p = 0; p < n; p++) {
-      row[a->f->columns[p]] = a->codes[i * n + p];
+      row[a->f == NULL ? p : a->f->columns[p]] = a->codes[i * n + p];
     }
     spec->format->grid->put(spec, (void *const *)a->grid->parts, i, row);
   }
 }
 
 static vise_status
-turn(turning *a, int64_t m, size_t element_bytes, vise_chunk_fn *fn, vise_err *err) {
+turn(turning *a, int64_t m, int64_t n, size_t element_bytes, vise_chunk_fn *fn, vise_err *err) {
   void *scratch;
-  VISE_TRY(vise_mem_alloc_array(&scratch, vise_threads() * a->f->n, element_bytes, err));
+  VISE_TRY(vise_mem_alloc_array(&scratch, vise_threads() * n, element_bytes, err));
   a->scratch = scratch;
   const vise_status st = vise_parallel_for(m, GRAIN, fn, a, err);
   vise_mem_free(scratch);
@@ -349,13 +382,13 @@ turn(turning *a, int64_t m, size_t element_bytes, vise_chunk_fn *fn, vise_err *e
 vise_status
 vise_feedback_to_places(float *x, int64_t m, const vise_feedback_factor *f, vise_err *err) {
   turning a = {.x = x, .f = f, .is_to_places = true};
-  return turn(&a, m, sizeof *x, turn_rows, err);
+  return turn(&a, m, f->n, sizeof *x, turn_rows, err);
 }
 
 vise_status
 vise_feedback_to_columns(float *x, int64_t m, const vise_feedback_factor *f, vise_err *err) {
   turning a = {.x = x, .f = f};
-  return turn(&a, m, sizeof *x, turn_rows, err);
+  return turn(&a, m, f->n, sizeof *x, turn_rows, err);
 }
 
 vise_status vise_feedback_put_codes(const vise_feedback_grid *grid,
@@ -363,5 +396,5 @@ vise_status vise_feedback_put_codes(const vise_feedback_grid *grid,
                                     const vise_feedback_factor *f,
                                     vise_err *err) {
   turning a = {.codes = codes, .grid = grid, .f = f};
-  return turn(&a, grid->spec->m, sizeof *codes, put_rows, err);
+  return turn(&a, grid->spec->m, grid->spec->k, sizeof *codes, put_rows, err);
 }

@@ -23,10 +23,11 @@
 
 #include "method/feedback_factor.h"
 #include "method/feedback_grid.h"
+#include "weight/sparse.h"
 
 /* Which weights become 0. Of the score (x_j L_jj)^2, the loss of doing so, the least are taken. */
 typedef struct vise_feedback_mask {
-  double sparsity; /* this part of each block of columns, in [0, 1); 0: none */
+  double sparsity; /* this part of every 32 columns of all rows, in [0, 1); 0: none */
   int kept, of;    /* or: all but `kept` of every `of` columns of a row, of <= 256; 0: none */
 } vise_feedback_mask;
 
@@ -34,15 +35,20 @@ typedef struct vise_feedback_mask {
  * w        [m, n] f32 by place, contiguous: the targets; becomes w - q
  * grid     NULL: weights that are not pruned stay their targets
  * mask     NULL: nothing is pruned
+ * entries  [m, n] by place: which value of the grid's weight [.., VISE_SPARSE_ROW] each one is, or
+ *          VISE_FEEDBACK_ZERO: 0. NULL: the grid is of a weight [m, n]
  * codes    [m, n] by place, of the grid; NULL without one
  * values   [m, n] by place: q; NULL if not wanted
  */
+#define VISE_FEEDBACK_ZERO UINT32_MAX
+
 typedef struct vise_feedback {
   const vise_feedback_factor *factor;
   int64_t m;
   float *w;
   const vise_feedback_grid *grid;
   const vise_feedback_mask *mask;
+  const uint32_t *entries;
   uint8_t *codes;
   float *values;
 } vise_feedback;
@@ -62,7 +68,7 @@ vise_status vise_feedback_to_columns(float *x,
                                      const vise_feedback_factor *f,
                                      vise_err *err) VISE_MUST_USE;
 
-/* codes [m, n] by place into the parts of the grid's weight. */
+/* codes [m, n] into the parts of the grid's weight: by place, or by column where f is NULL. */
 vise_status vise_feedback_put_codes(const vise_feedback_grid *grid,
                                     const uint8_t *codes,
                                     const vise_feedback_factor *f,

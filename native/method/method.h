@@ -53,8 +53,7 @@ typedef struct vise_method {
   double max_rel_error;     /* |W - Q|_F / |W|_F at the defaults, Gaussian weights, measured: the
                            contract test wants 0.9 to 1 times it; 0 with takes_format: that of the
                            format. Of methods that need moments: of the outputs; with takes_format,
-                           as a part of what plain rounding does to them, measured with `int`;
-                           with other formats at most 2.5 times it */
+                           as a part of what plain rounding does to them, measured with `int` */
   const vise_param *params; /* its own options; ends with a NULL name */
 
   /* What vise_param_check and the format's check do not know. `format` is NULL unless the method

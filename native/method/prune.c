@@ -60,25 +60,32 @@ void vise_prune_options_of(vise_prune_options *out, const double *values) {
   }
 }
 
+vise_status vise_prune_check_groups(const vise_prune_options *o, int64_t k, vise_err *err) {
+  if (o->group == 0) {
+    return VISE_OK;
+  } else if (k % o->group != 0) {
+    return vise_fail(err, VISE_ESHAPE,
+                     "pattern: groups of %d (%d:%d) do not divide the %lld columns of w", o->group,
+                     o->n, o->group, (long long)k);
+  }
+  const double own = 1.0 - (double)o->n / (double)o->group;
+  if (o->sparsity != 0.5 && fabs(o->sparsity - own) > 1e-9) {
+    return vise_fail(err, VISE_EARG, "sparsity: is %g, expected %g, that of the pattern %d:%d",
+                     o->sparsity, own, o->n, o->group);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_prune_check(
     const vise_format_spec *format, int64_t m, int64_t k, const double *values, vise_err *err) {
   (void)format;
   vise_prune_options o;
   vise_prune_options_of(&o, values);
-  if (o.group > 0 && k % o.group != 0) {
-    return vise_fail(err, VISE_ESHAPE,
-                     "pattern: groups of %d (%d:%d) do not divide the %lld columns of w", o.group,
-                     o.n, o.group, (long long)k);
-  } else if (m % o.rows != 0 || k % o.columns != 0) {
+  if (m % o.rows != 0 || k % o.columns != 0) {
     return vise_fail(err, VISE_ESHAPE, "pattern: blocks of %dx%d do not divide w [%lld, %lld]",
                      o.rows, o.columns, (long long)m, (long long)k);
   }
-  const double own = 1.0 - (double)o.n / (double)(o.group > 0 ? o.group : 1);
-  if (o.group > 0 && o.sparsity != 0.5 && fabs(o.sparsity - own) > 1e-9) {
-    return vise_fail(err, VISE_EARG, "sparsity: is %g, expected %g, that of the pattern %d:%d",
-                     o.sparsity, own, o.n, o.group);
-  }
-  return VISE_OK;
+  return vise_prune_check_groups(&o, k, err);
 }
 
 /* ---- storing ---- */
@@ -172,8 +179,10 @@ damped_moments(double **out, const vise_method_input *in, double damping, vise_e
   return VISE_OK;
 }
 
-static vise_status
-refit(float *x, const vise_method_input *in, const vise_prune_options *o, vise_err *err) {
+vise_status vise_prune_refit(float *x,
+                             const vise_method_input *in,
+                             const vise_prune_options *o,
+                             vise_err *err) {
   vise_weight *original;
   double *h = NULL;
   int64_t n_left = 0;
@@ -225,7 +234,7 @@ vise_status vise_prune_run(vise_weight **out,
   VISE_TRY(vise_weight_expand(&w, in->w, err));
   float *x = vise_tensor_data(vise_weight_dense_tensor(w));
   vise_status st = mask(x, in, factors, &o, err);
-  st = st == VISE_OK && o.is_refit ? refit(x, in, &o, err) : st;
+  st = st == VISE_OK && o.is_refit ? vise_prune_refit(x, in, &o, err) : st;
   st = st == VISE_OK ? vise_prune_pack(out, w, &o, in->note, err) : st;
   vise_weight_release(w);
   return st;

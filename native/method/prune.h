@@ -29,6 +29,10 @@ void vise_prune_options_of(vise_prune_options *out, const double *values);
 vise_status vise_prune_check(
     const vise_format_spec *format, int64_t m, int64_t k, const double *values, vise_err *err);
 
+/* The part of it that is about N:M patterns. */
+vise_status
+vise_prune_check_groups(const vise_prune_options *options, int64_t k, vise_err *err) VISE_MUST_USE;
+
 /* score of w_ij = |w_ij| (row_i a_j + b_j), all factors finite and 0 or more; that of a block is the
    root of the sum of squares. */
 typedef struct vise_prune_factors {
@@ -54,6 +58,13 @@ vise_status vise_prune_pack(vise_weight **out,
                             const vise_prune_options *options,
                             char *note,
                             vise_err *err) VISE_MUST_USE;
+
+/* Set what is not 0 in x [m, k] to the least squares of the outputs of in->w; in->note says in how
+   many rows that was not finished. Errors: ENUMERIC, ENOMEM, ECANCELLED. */
+vise_status vise_prune_refit(float *x,
+                             const vise_method_input *in,
+                             const vise_prune_options *options,
+                             vise_err *err) VISE_MUST_USE;
 
 /* Fill `factors_out`, zeros before, from what a method is given; x [m, k]: the values of in->w. */
 typedef vise_status vise_prune_factors_fn(vise_prune_factors *factors_out,

@@ -8,6 +8,7 @@
 #include "method/method.h"
 #include "support/feedback.h"
 #include "weight/quant.h"
+#include "weight/sparse.h"
 
 /* ---- methods by name ---- */
 
@@ -358,6 +359,177 @@ static void rounding_back_to_front_is_babais_nearest_plane(void **state) {
   close_bench(&b);
 }
 
+/* ---- masks ---- */
+
+/* Of every four columns the two go that cost least when the work gets there. */
+typedef struct naive_pairs {
+  const double *u; /* upper, of the natural order */
+  int64_t n;
+  bool is_kept[4];
+} naive_pairs;
+
+static double two_of_four(void *arg, int64_t i, int64_t step, const double *now) {
+  (void)i;
+  naive_pairs *a = arg;
+  if (step % 4 == 0) {
+    double scores[4];
+    for (int64_t k = 0; k < 4; k++) {
+      scores[k] = fabs(now[step + k]) / a->u[(step + k) * a->n + step + k];
+    }
+    for (int k = 0; k < 4; k++) {
+      int n_above = 0;
+      for (int l = 0; l < 4; l++) {
+        n_above += scores[l] > scores[k];
+      }
+      a->is_kept[k] = n_above < 2;
+    }
+  }
+  return a->is_kept[step % 4] ? now[step] : 0.0;
+}
+
+static void pairs_of_four_are_those_of_the_paper(void **state) {
+  (void)state;
+  enum { M = 40, N = 320 };
+  bench b = open_bench(M, N, 10);
+  const vise_feedback_mask mask = {.kept = 2, .of = 4};
+  float *values = calloc((size_t)(M * N), sizeof *values);
+  int64_t columns[N];
+  order_columns(columns, b.h, N, VISE_ORDER_NONE, 1);
+  double *u = update_factor(b.h, N), *w = doubles_of(b.w);
+  naive_pairs naive = {.u = u, .n = N};
+
+  (void)run_feedback(values, &b, VISE_ORDER_NONE, NULL, &mask);
+
+  double *expected = naive_feedback(w, b.h, columns, M, N, two_of_four, &naive);
+  int64_t n_apart = 0;
+  for (int64_t i = 0; i < M; i++) {
+    bool is_apart = false;
+    for (int64_t j = 0; j < N; j++) {
+      is_apart |= fabs(expected[i * N + j] - (double)values[i * N + j]) > 1e-4;
+    }
+    n_apart += is_apart;
+  }
+  printf("2:4: %lld rows of %d differ\n", (long long)n_apart, M);
+  assert_true(n_apart <= M / 10);
+  free(expected);
+  free(w);
+  free(u);
+  free(values);
+  close_bench(&b);
+}
+
+/* Invariants I7 and I10: with uncorrelated inputs of one strength, the least magnitudes of each block
+   of 32 columns go and nothing else changes; and as many as were asked for. */
+static void uncorrelated_inputs_give_pruning_by_magnitude(void **state) {
+  (void)state;
+  enum { M = 70, N = 96 };
+  bench b = open_bench(M, N, 11);
+  memset(b.moments->second, 0, sizeof(double) * N * N);
+  for (int64_t j = 0; j < N; j++) {
+    b.moments->second[j * N + j] = 1.0;
+  }
+  const vise_feedback_mask mask = {.sparsity = 0.3};
+  float *values = calloc((size_t)(M * N), sizeof *values);
+  const float *w = dense_data(b.w);
+
+  (void)run_feedback(values, &b, VISE_ORDER_NONE, NULL, &mask);
+
+  for (int64_t first = 0; first < N; first += 32) {
+    float greatest_gone = 0.0f, least_kept = INFINITY;
+    int64_t n_gone = 0;
+    for (int64_t i = 0; i < M; i++) {
+      for (int64_t j = first; j < first + 32; j++) {
+        const float value = values[i * N + j], size = fabsf(w[i * N + j]);
+        assert_true(value == 0.0f || value == w[i * N + j]);
+        n_gone += value == 0.0f;
+        greatest_gone = value == 0.0f ? fmaxf(greatest_gone, size) : greatest_gone;
+        least_kept = value == 0.0f ? least_kept : fminf(least_kept, size);
+      }
+    }
+    assert_int_equal(n_gone, 672); /* .3 of 70 x 32 */
+    assert_true(greatest_gone <= least_kept);
+  }
+  free(values);
+  close_bench(&b);
+}
+
+static void kept_weights_are_rounded_together_with_the_mask(void **state) {
+  (void)state;
+  static const double patterns[] = {0, 2}; /* half of all, 2:4 */
+  bench b = open_bench(48, 256, 12);
+  for (int i = 0; i < 2; i++) {
+    const options o[] = {{"pattern", patterns[i]}, {"damping", 0.01}, {0}};
+    vise_weight *floats = apply("sparsegpt", NULL, b.w, b.moments, o);
+    vise_weight *joint = apply("sparsegptq", "int", b.w, b.moments, o), *values, *after;
+    vise_format_spec spec = {.format = &vise_format_int};
+    vise_param_defaults(spec.format->params, spec.values);
+    TRY_OK(
+        vise_weight_quantize(&values, vise_weight_sparse_values(floats), &spec, NULL, &test_err));
+    TRY_OK(vise_weight_sparse_with(&after, floats, values, &test_err));
+
+    const double together = loss_between(joint, b.w, b.h), later = loss_between(after, b.w, b.h);
+
+    float *x = values_of(floats), *y = values_of(joint);
+    for (int64_t j = 0; j < 48 * 256; j++) {
+      assert_true(x[j] != 0.0f || y[j] == 0.0f);
+    }
+    for (int64_t j = 0; j < 48 * 256 && i == 1; j += 4) {
+      assert_int_equal(
+          (x[j] != 0.0f) + (x[j + 1] != 0.0f) + (x[j + 2] != 0.0f) + (x[j + 3] != 0.0f), 2);
+    }
+    printf("rounded with the mask %.4f, after it %.4f\n", together, later);
+    assert_true(together < 0.9 * later);
+    vise_mem_free(x);
+    vise_mem_free(y);
+    vise_weight_release(after);
+    vise_weight_release(values);
+    vise_weight_release(joint);
+    vise_weight_release(floats);
+  }
+  close_bench(&b);
+}
+
+/* ---- drift ---- */
+
+/* W (C + d I) (S + d I)^-1 by a plain inverse, then the papers' feedback on it. */
+static void drift_is_made_up_for_before_rounding(void **state) {
+  (void)state;
+  enum { M = 24, N = 160 };
+  bench b = open_bench(M, N, 13);
+  vise_weight *q = apply("qronos", "int", b.w, b.moments, NULL);
+  vise_format_spec spec = {.format = &vise_format_int, .m = M, .k = N};
+  vise_param_defaults(spec.format->params, spec.values);
+  double *c = matrix_zeros(N, N), *w = doubles_of(b.w), *inverse = inverted(b.h, N);
+  vise_moments_cross(c, b.moments);
+  const double ridge = b.h[0] - b.moments->second[0] / (double)b.moments->count;
+  for (int64_t j = 0; j < N; j++) {
+    c[j * N + j] += ridge;
+  }
+  double *outputs = matrix_multiply(w, c, M, N, N);
+  double *fitted = matrix_multiply(outputs, inverse, M, N, N);
+  naive_grid grid = open_grid(q, &spec);
+  int64_t columns[N];
+  order_columns(columns, b.h, N, VISE_ORDER_ACT, 1);
+  grid.columns = columns;
+
+  double *expected = naive_feedback(fitted, b.h, columns, M, N, nearest_value, &grid);
+
+  double *is = doubles_of(q);
+  const int64_t apart = rows_apart(is, expected, M, N);
+  printf("drift: %lld rows of %d differ\n", (long long)apart, M);
+  assert_true(apart <= M / 5);
+  free(is);
+  free(expected);
+  free(grid.cells);
+  free(fitted);
+  free(outputs);
+  free(inverse);
+  free(w);
+  free(c);
+  vise_weight_release(q);
+  close_bench(&b);
+}
+
 /* ---- orders of quality ---- */
 
 static void feedback_is_not_worse_than_rounding(void **state) {
@@ -381,6 +553,27 @@ static void feedback_is_not_worse_than_rounding(void **state) {
     close_bench(&b);
   }
   assert_true(n_better >= DRAWS * 99 / 100);
+}
+
+static void every_format_gains(void **state) {
+  (void)state;
+  bench b = open_bench(12, 256, 14);
+  float importance[256];
+  vise_moments_importance(importance, b.moments);
+  for (int i = 0; vise_formats[i] != NULL; i++) {
+    vise_format_spec spec = {.format = vise_formats[i]};
+    vise_param_defaults(spec.format->params, spec.values);
+    vise_weight *rounded, *q = apply("gptq", vise_formats[i]->name, b.w, b.moments, NULL);
+    TRY_OK(vise_weight_quantize(&rounded, b.w, &spec, importance, &test_err));
+
+    const double part = loss_between(q, b.w, b.h) / loss_between(rounded, b.w, b.h);
+
+    printf("%s: %.3f of the loss of rounding\n", vise_formats[i]->name, part);
+    assert_true(part < 0.5);
+    vise_weight_release(rounded);
+    vise_weight_release(q);
+  }
+  close_bench(&b);
 }
 
 static void uncorrelated_inputs_give_plain_rounding(void **state) {
@@ -612,7 +805,12 @@ int main(void) {
       cmocka_unit_test(the_loss_telescopes),
       cmocka_unit_test(without_rounding_or_pruning_weights_stay),
       cmocka_unit_test(rounding_back_to_front_is_babais_nearest_plane),
+      cmocka_unit_test(pairs_of_four_are_those_of_the_paper),
+      cmocka_unit_test(uncorrelated_inputs_give_pruning_by_magnitude),
+      cmocka_unit_test(kept_weights_are_rounded_together_with_the_mask),
+      cmocka_unit_test(drift_is_made_up_for_before_rounding),
       cmocka_unit_test(feedback_is_not_worse_than_rounding),
+      cmocka_unit_test(every_format_gains),
       cmocka_unit_test(uncorrelated_inputs_give_plain_rounding),
       cmocka_unit_test(brute_force_is_not_beaten_and_rounding_mostly_is),
       cmocka_unit_test(feedback_over_blocks_of_ggml_gains_as_measured),

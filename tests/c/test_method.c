@@ -35,13 +35,26 @@ static void add_variant(const vise_method *method, const vise_format *format) {
   vise_method_params(v->params, method, format);
 }
 
+/* Of a method that needs statistics, which take time, one format is enough of each kind of grid:
+   without and with an offset, and with a table. tests/c/test_feedback.c has the others. */
+static bool is_tested(const vise_method *method, const vise_format *format) {
+  static const char *const names[] = {"int", "q4_k", "nf4"};
+  bool is_one = method->needs == 0;
+  for (int i = 0; i < 3 && !is_one; i++) {
+    is_one = strcmp(format->name, names[i]) == 0;
+  }
+  return is_one;
+}
+
 static void fill_variants(void) {
   for (int i = 0; vise_methods[i] != NULL; i++) {
     if (!vise_methods[i]->takes_format) {
       add_variant(vise_methods[i], NULL);
     }
     for (int f = 0; vise_methods[i]->takes_format && vise_formats[f] != NULL; f++) {
-      add_variant(vise_methods[i], vise_formats[f]);
+      if (is_tested(vise_methods[i], vise_formats[f])) {
+        add_variant(vise_methods[i], vise_formats[f]);
+      }
     }
   }
 }
@@ -237,6 +250,12 @@ static void the_error_is_what_the_row_claims(void **state) {
   for (int i = 0; i < n_variants; i++) {
     const variant *v = &variants[i];
     double values[VISE_PARAM_MAX];
+    const bool is_part = v->method->needs != 0 && v->format != NULL;
+    if ((v->method->needs & VISE_NEEDS_CROSS) != 0) {
+      continue; /* keeps other outputs than these: test_feedback.c */
+    } else if (is_part && v->format != vise_format_find("int")) {
+      continue; /* the part is measured with that one */
+    }
     const int64_t k = fitting_defaults(v, 64, 1024, values);
     vise_weight *w = dense_f32(64, k, gaussian), *q;
     const vise_moments *moments = v->method->needs != 0 ? moments_of(k) : NULL;
@@ -246,15 +265,13 @@ static void the_error_is_what_the_row_claims(void **state) {
 
     const double own = v->method->max_rel_error;
     double claim = own > 0.0 || v->format == NULL ? own : v->format->max_rel_error;
-    const bool is_part = moments != NULL && v->format != NULL; /* of the error of rounding */
-    const bool is_measured = !is_part || v->format == vise_format_find("int");
-    if (is_part) { /* the part is smaller or greater in other formats, but never nearly all of it */
-      claim *= error_of_rounding(w, v->format, moments) * (is_measured ? 1.0 : 2.5);
+    if (is_part) {
+      claim *= error_of_rounding(w, v->format, moments);
     }
     printf("%s %s: relative error %.4f, claim %.4f\n", v->method->name,
            v->format == NULL ? "" : v->format->name, error, claim);
     assert_true(error <= claim);
-    assert_true(!is_measured || error >= 0.9 * claim); /* a claim that says something */
+    assert_true(error >= 0.9 * claim); /* a claim that says something */
     vise_weight_release(q);
     vise_weight_release(w);
   }
@@ -364,23 +381,14 @@ static void importance_is_used_or_refused(void **state) {
 
 /* ---- the same bytes everywhere ---- */
 
-enum { DIGEST_M = 200, DIGEST_K = 516, DIGEST_WIDEST = 768 }; /* two chunks; in whole blocks */
+/* Two chunks; in whole blocks; with statistics, which take time where products are not vectors: two
+   blocks of feedback. */
+enum { DIGEST_M = 200, DIGEST_K = 516, DIGEST_WIDEST = 768, DIGEST_FEW = 160 };
 
 static float drawn[DIGEST_M][DIGEST_WIDEST]; /* once: drawing takes longer than encoding */
 
 static float drawn_before(int64_t i, int64_t j) {
   return drawn[i][j];
-}
-
-/* Of the formats of a method that needs statistics one is enough of each kind of grid: without and
-   with an offset, and with a table. */
-static bool is_digested(const variant *v) {
-  static const char *const names[] = {"int", "q4_k", "nf4"};
-  bool is_one = v->method->needs == 0 || v->format == NULL;
-  for (int i = 0; i < 3 && !is_one; i++) {
-    is_one = v->format == vise_format_find(names[i]);
-  }
-  return is_one;
 }
 
 static uint64_t digest_of_all(void) {
@@ -393,9 +401,10 @@ static uint64_t digest_of_all(void) {
   for (int i = 0; i < n_variants; i++) {
     double values[VISE_PARAM_MAX];
     char text[64];
+    const int64_t columns = variants[i].method->needs != 0 ? DIGEST_FEW : DIGEST_K;
     for (int s = 0; setting_of(values, text, &variants[i], s); s++) {
-      const int64_t k = fitting(&variants[i], DIGEST_M, DIGEST_K, values);
-      if (!variants[i].method->is_exact || k < 0 || !is_digested(&variants[i])) {
+      const int64_t k = fitting(&variants[i], DIGEST_M, columns, values);
+      if (!variants[i].method->is_exact || k < 0) {
         continue;
       }
       vise_weight *w = dense_f32(DIGEST_M, k, drawn_before), *q;

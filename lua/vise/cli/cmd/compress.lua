@@ -3,6 +3,7 @@
 
 local args = require("vise.cli.args")
 local check = require("vise.check")
+local exit = require("vise.cli.exit")
 local job = require("vise.cli.job")
 local method = require("vise.method")
 local options = require("vise.cli.options")
@@ -18,7 +19,7 @@ return vise.recipe {
   run = function(p, job)
     local original = job:open(p.model)
     local compressed = job:compress(original, {
-      { match = "%s", %s },
+      { %s },
     })
     job:save(compressed)
   end,
@@ -36,7 +37,7 @@ return vise.recipe {
     local original = job:open(p.model)
     local stats = job:calibrate(original, { text = p.text%s })
     local compressed = job:compress(original, {
-      { match = "%s", stats = stats, %s },
+      { %s, stats = stats },
     })
     job:save(compressed)
   end,
@@ -46,21 +47,28 @@ return vise.recipe {
 function H.run(parsed)
   local given = parsed.options
   local words = { ("method = %q"):format(given.method) }
+  local is_whole = method.find(given.method).scope == "model"
+  if is_whole and given.match ~= "*" then
+    exit.argument(("--match: %s is for the whole model, expected no pattern"):format(given.method))
+  elseif not is_whole then
+    table.insert(words, 1, ("match = %q"):format(given.match))
+  end
   for _, row in ipairs(method.params(given.method, given)) do
     local value = given[row.name]
     if value ~= nil then
       words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
     end
   end
-  local about = ("%q"):format(("%s on %s"):format(given.method, given.match))
+  local about = ("%q"):format(is_whole and given.method
+    or ("%s on %s"):format(given.method, given.match))
   local text
   local inputs = { { "model", parsed[1] } }
   if given.text then
     local tokens = given.tokens and (", tokens = %d"):format(given.tokens) or ""
-    text = H.calibrated:format(about, tokens, given.match, table.concat(words, ", "))
+    text = H.calibrated:format(about, tokens, table.concat(words, ", "))
     inputs[2] = { "text", given.text }
   else
-    text = H.recipe:format(about, given.match, table.concat(words, ", "))
+    text = H.recipe:format(about, table.concat(words, ", "))
   end
   job.run({
     name = "compress-" .. given.method,

@@ -138,20 +138,27 @@ function H.print(topic)
     term.write((", version %d"):format(topic.version))
   end
   term.write(topic.source and "; " .. topic.source .. "\n" or "\n")
-  local needs = {}
-  for _, need in ipairs(topic.needs or {}) do
-    needs[#needs + 1] = need
-  end
   if topic.sort == "method" then
-    term.write("needs " .. (#needs > 0 and table.concat(needs, ", ") or "no data") .. "\n")
+    local needs = method.needs_text(topic.name)
+    term.write("needs " .. (needs ~= "" and needs or "no data") .. "\n")
   end
   for i, row in ipairs(topic.params or {}) do
     term.write((i == 1 and "\n" or "") .. args.entry(row.name, args.describe(row)) .. "\n")
   end
   if topic.sort == "method" then
-    term.write(('\n  { match = "*", method = "%s" }\n'):format(topic.name))
-    term.write(("  vise compress MODEL --method %s --out DIR\n"):format(topic.name))
+    H.print_use(topic)
   end
+end
+
+--- A rule and a command that use a method.
+function H.print_use(topic)
+  local stats, text = "", ""
+  if #topic.needs > 0 then
+    stats, text = ", stats = stats", " --text FILE"
+  end
+  local match = topic.scope == "model" and "" or 'match = "*.*", '
+  term.write(('\n  { %smethod = "%s"%s }\n'):format(match, topic.name, stats))
+  term.write(("  vise compress MODEL --method %s%s --out DIR\n"):format(topic.name, text))
 end
 
 ---@type vise.Command

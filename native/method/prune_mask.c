@@ -106,7 +106,23 @@ static void clear_unit(const job *s, int64_t u, int64_t b) {
   }
 }
 
+/* The same where units are weights; ties are few, and there is no other branch to guess. */
+static void apply_to_weights(float *x, const float *scores, int64_t k, cut c) {
+  for (int64_t j = 0; j < k; j++) {
+    const uint32_t key = key_of(scores[j]);
+    x[j] = key < c.key ? 0.0f : x[j];
+    if (key == c.key && c.n_equal > 0) {
+      c.n_equal--;
+      x[j] = 0.0f;
+    }
+  }
+}
+
 static void apply(const job *s, int64_t u, const float *scores, cut c) {
+  if (s->options->rows * s->options->columns == 1) {
+    apply_to_weights(s->x + u * s->k, scores, s->k, c);
+    return;
+  }
   for (int64_t b = 0; b < s->n_columns; b++) {
     const uint32_t key = key_of(scores[b]);
     const bool is_first = key == c.key && c.n_equal > 0;

@@ -46,10 +46,24 @@ static bool is_empty_block(const making *a, int64_t u, int64_t b) {
   return true;
 }
 
+static int64_t count_numbers(const float *x, int64_t n) {
+  int64_t count = 0;
+  for (int64_t j = 0; j < n; j++) {
+    count += x[j] != 0.0f;
+  }
+  return count;
+}
+
 static void count_units(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const making *a = arg;
   const sparse *s = a->s;
+  if (s->rows == 1 && s->columns == 1) {
+    for (int64_t u = begin; u < end; u++) {
+      a->counts[u] = count_numbers(a->x + u * s->base.k, s->base.k);
+    }
+    return;
+  }
   const int64_t n_blocks = vise_ceil_div(s->base.k, s->columns);
   for (int64_t u = begin; u < end; u++) {
     a->counts[u] = 0;
@@ -69,16 +83,24 @@ static void put_column(const making *a, int64_t at, int64_t column) {
   }
 }
 
+/* Half of the numbers stay, at random: what a branch would guess wrong is written and overwritten. */
 static void fill_mask(const making *a, int64_t row) {
+  enum { RUN = 256 };
   const int64_t k = a->s->base.k;
   const float *x = a->x + row * k;
   uint8_t *bits = (uint8_t *)a->parts[0] + row * a->s->row_bytes;
-  float *values = a->values + a->counts[row];
-  for (int64_t j = 0; j < k; j++) {
-    if (x[j] != 0.0f) {
-      bits[j / 8] |= (uint8_t)(1u << (j % 8));
-      *values++ = x[j];
+  float *values = a->values + a->counts[row], run[RUN];
+  for (int64_t from = 0; from < k; from += RUN) {
+    const int64_t end = k - from < RUN ? k : from + RUN;
+    int64_t n = 0;
+    for (int64_t j = from; j < end; j++) {
+      const unsigned stays = x[j] != 0.0f;
+      bits[j / 8] = (uint8_t)(bits[j / 8] | stays << (j % 8));
+      run[n] = x[j];
+      n += stays;
     }
+    memcpy(values, run, (size_t)n * sizeof *run);
+    values += n;
   }
 }
 
@@ -304,6 +326,16 @@ static vise_status make(vise_weight **out,
   return st;
 }
 
+/* `w` as dense f32: itself if it is that already. */
+static vise_status expand(vise_weight **out, const vise_weight *w, vise_err *err) {
+  const vise_tensor *t = vise_weight_dense_tensor(w);
+  if (t == NULL || vise_tensor_dtype(t) != VISE_DTYPE_F32) {
+    return vise_weight_expand(out, w, err);
+  }
+  *out = vise_weight_retain((vise_weight *)(uintptr_t)w);
+  return VISE_OK;
+}
+
 vise_status vise_weight_sparse_smallest(vise_weight **out,
                                         const vise_weight *w,
                                         const vise_sparse_options *layouts,
@@ -311,7 +343,7 @@ vise_status vise_weight_sparse_smallest(vise_weight **out,
                                         vise_err *err) {
   *out = NULL;
   vise_weight *expanded;
-  VISE_TRY(vise_weight_expand(&expanded, w, err));
+  VISE_TRY(expand(&expanded, w, err));
   int best = 0;
   int64_t least = INT64_MAX, bytes = 0;
   vise_status st = VISE_OK;

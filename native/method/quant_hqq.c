@@ -35,7 +35,7 @@ static const vise_param hqq_params[] = {
 typedef struct hqq {
   int64_t m, k;
   vise_format_spec spec;
-  float *w;                   /* [m, k] */
+  float *w, *next;            /* [m, k]: the weights; the next targets */
   vise_tensor *target, *best; /* [m, k] f32: W - E, and that of each row's least sum */
   vise_weight *of_target, *of_best;
   double *least;         /* [m] */
@@ -55,14 +55,14 @@ static uint8_t nearest(float *value_out, float x, const vise_grid_cell *cell, fl
   return (uint8_t)code;
 }
 
-/* x without what is kept of it: 0 where |x| is small; *power_out = |x|^p. */
+/* What is forgiven of x: 0 where |x| is small; *power_out = |x|^p. */
 static float shrink(double *power_out, float x, float beta) {
   const float size = fabsf(x), root = sqrtf(sqrtf(size));
   *power_out = size == 0.0f ? 0.0 : (double)(size / root);
   return size * root * beta > 1.0f ? copysignf(size - 1.0f / (root * beta), x) : 0.0f;
 }
 
-/* The cells of row i, and the end of group g. */
+/* The cells of row i. */
 static vise_grid_cell *take_cells(const hqq *a, int64_t i) {
   vise_grid_cell *cells = a->cells + i * a->n_cells;
   vise_format_int.grid->cells(&a->spec, (const void *const *)a->parts, i, cells);
@@ -78,28 +78,28 @@ static void turn_row(const hqq *a, int64_t i) {
   const float *w = a->w + i * a->k, last = (float)(a->grid.n_codes - 1);
   float *target = (float *)vise_tensor_data(a->target) + i * a->k;
   float *best = (float *)vise_tensor_data(a->best) + i * a->k;
+  float *next = a->next + i * a->k;
   const vise_grid_cell *cells = take_cells(a, i);
   double sum = 0.0, power;
   float value;
-  for (int pass = 0; pass < 2; pass++) { /* the sum first: the target may have to be kept */
-    for (int64_t g = 0; g < a->n_cells; g++) {
-      const int64_t first = g * a->grid.group, end = end_of(a, g);
-      float unit = 0.0f;
-      for (int64_t j = first; j < end; j++) {
-        unit += fabsf(w[j]) / (float)(end - first);
-      }
-      for (int64_t j = first; j < end && unit > 0.0f; j++) {
-        (void)nearest(&value, w[j], &cells[g], last);
-        const float forgiven = shrink(&power, (w[j] - value) / unit, a->beta) * unit;
-        sum += power;
-        target[j] = pass == 0 ? target[j] : w[j] - forgiven;
-      }
+  for (int64_t g = 0; g < a->n_cells; g++) {
+    const int64_t first = g * a->grid.group, end = end_of(a, g);
+    float unit = 0.0f;
+    for (int64_t j = first; j < end; j++) {
+      unit += fabsf(w[j]) / (float)(end - first);
     }
-    if (pass == 0 && sum < a->least[i]) {
-      a->least[i] = sum;
-      memcpy(best, target, (size_t)a->k * sizeof *best);
+    for (int64_t j = first; j < end; j++) {
+      (void)nearest(&value, w[j], &cells[g], last);
+      const float lost = unit > 0.0f ? (w[j] - value) / unit : 0.0f;
+      next[j] = w[j] - shrink(&power, lost, a->beta) * unit;
+      sum += power;
     }
   }
+  if (sum < a->least[i]) {
+    a->least[i] = sum;
+    memcpy(best, target, (size_t)a->k * sizeof *best);
+  }
+  memcpy(target, next, (size_t)a->k * sizeof *target);
 }
 
 static void turn_rows(void *arg, int64_t begin, int64_t end, int worker) {
@@ -138,9 +138,11 @@ fit(vise_weight **out, hqq *a, const vise_weight *w, vise_chunk_fn *fn, vise_err
 
 static vise_status alloc_all(hqq *a, vise_err *err) {
   const int64_t shape[] = {a->m, a->k};
-  void *w, *least, *cells, *codes;
+  void *w, *next, *least, *cells, *codes;
   VISE_TRY(vise_mem_alloc_array(&w, a->m * a->k, sizeof *a->w, err));
   a->w = w;
+  VISE_TRY(vise_mem_alloc_array(&next, a->m * a->k, sizeof *a->next, err));
+  a->next = next;
   VISE_TRY(vise_mem_alloc_array(&least, a->m, sizeof *a->least, err));
   a->least = least;
   VISE_TRY(vise_mem_alloc_array(&cells, a->m * a->n_cells, sizeof *a->cells, err));
@@ -191,6 +193,7 @@ static vise_status hqq_run(vise_weight **out, const vise_method_input *in, vise_
   a.n_cells = (a.k + a.grid.group - 1) / a.grid.group;
   const vise_status st = solve(out, &a, in->w, err);
   vise_mem_free(a.w);
+  vise_mem_free(a.next);
   vise_mem_free(a.least);
   vise_mem_free(a.cells);
   vise_mem_free(a.codes);

@@ -8,7 +8,7 @@ install(TARGETS vise DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS vise_native DESTINATION ${VISE_LUA_CDIR}/vise)
 install(DIRECTORY lua/vise DESTINATION ${VISE_LUA_DIR} FILES_MATCHING PATTERN "*.lua")
 install(DIRECTORY recipes bench DESTINATION share/vise FILES_MATCHING PATTERN "*.lua")
-install(DIRECTORY share/doc share/text share/slurm share/recipe share/report DESTINATION share/vise)
+install(DIRECTORY share/doc share/models share/text share/slurm share/recipe share/report DESTINATION share/vise)
 install(FILES share/man/vise.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES share/completion/vise.bash DESTINATION share/bash-completion/completions RENAME vise)
 

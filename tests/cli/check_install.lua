@@ -41,7 +41,7 @@ expect("stock lua5.4", run(("cd / && %s lua5.4 -e 'print(type(require(\"vise\"))
 
 for _, path in ipairs({ "share/man/man1/vise.1", "share/bash-completion/completions/vise",
   "share/vise/recipes/first.lua", "share/vise/bench/gemm.lua", "share/vise/doc/artifact.md",
-  "share/vise/text/sample.txt" }) do
+  "share/vise/text/sample.txt", "share/vise/models/tales/model.safetensors" }) do
   run(("test -f '%s/%s'"):format(prefix, path))
 end
 os.execute(("rm -rf '%s'"):format(prefix))

@@ -87,7 +87,8 @@ end
 
 function TestArguments:test_what_is_wrong_is_reported_before_what_is_missing()
   local subject = program.subject()
-  assert_refused({ "run", "recipes/first.lua" }, 2, "recipes/first.lua: missing model=...")
+  assert_refused({ "run", "recipes/own-method.lua" }, 2,
+    "recipes/own-method.lua: missing model=...")
   assert_refused({ "run", "recipes/first.lua", "bits=9" }, 2, "bits is '9'")
   assert_refused({ "run", "recipes/first.lua", "text=nowhere.txt" }, 1,
     "recipes/first.lua: text: nowhere.txt: no such file")

@@ -135,6 +135,7 @@ static vise_status factor(vise_feedback_factor *f, matrices *m, double damping, 
   const int64_t n = f->n;
   VISE_TRY(vise_parallel_for(n, GRAIN, order_rows, m, err));
   VISE_TRY(vise_matrix_alloc(&f->l, n, n, err));
+  vise_mem_want_large_pages(f->l);
   VISE_TRY(vise_cholesky_damped(f->l, &f->damping, m->a, n, n, damping, err));
   double sum = 0.0;
   for (int64_t j = 0; j < n; j++) {
@@ -171,6 +172,7 @@ static vise_status fill(vise_feedback_factor *f,
     st = vise_matrix_alloc(&m->a, n, n, err);
   }
   if (st == VISE_OK) {
+    vise_mem_want_large_pages(m->a);
     st = factor(f, m, damping, err);
   }
   vise_mem_free(m->a);
@@ -178,6 +180,7 @@ static vise_status fill(vise_feedback_factor *f,
   VISE_TRY(st);
   VISE_TRY(vise_mem_alloc_array(&ratios, n * n, sizeof(float), err));
   f->ratios = ratios;
+  vise_mem_want_large_pages(ratios);
   return vise_parallel_for(n, TILE, turn_columns, m, err);
 }
 

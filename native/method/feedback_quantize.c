@@ -126,6 +126,7 @@ static vise_status choose_codes(quantizing *a, const vise_feedback_grid *grid, v
   void *w = NULL, *codes = NULL;
   VISE_TRY(vise_mem_alloc_array(&w, m * n, sizeof *a->w, err));
   a->w = w;
+  vise_mem_want_large_pages(w);
   VISE_TRY(vise_mem_alloc_array(&codes, m * n, sizeof *a->codes, err));
   a->codes = codes;
   VISE_TRY(vise_weight_dense_rows(a->in->w, 0, m, a->w, n, err));

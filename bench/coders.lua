@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The coders of the artifact: bytes and speed through a whole `.vise` file, digests, writing to the
--- page cache and reading from it included. The rival is the program zstd at level 1 in frames of a
--- MiB, by its own benchmark in memory on one core, counted twice; without it its rows are left out.
+--- The coders of the artifact: bytes and speed through a whole `.vise` file, digests, writing to
+-- the page cache and reading from it included. The rival is the program zstd at level 1 in frames
+-- of a MiB, by its own benchmark in memory on one core, counted twice; without it its rows are left
+-- out.
 local native = require("vise.native")
 local weight = require("vise.weight")
 

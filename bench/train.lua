@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
---- One step of training a Llama of ten million parameters on 8 x 256 tokens: forward, back and AdamW,
---- as a share of the rate of multithreaded OpenBLAS sgemm in the same rounds; with all activations
---- kept, and with those of layers computed again. 6 flops per weight and token, plus attention's.
+--- One step of training a Llama of ten million parameters on 8 x 256 tokens: forward, back and
+--- AdamW, as a share of the rate of multithreaded OpenBLAS sgemm in the same rounds; with all
+--- activations kept, and with those of layers computed again. 6 flops per weight and token, plus
+--- attention's.
 local native = require("vise.native")
 local vise = require("vise")
 
@@ -45,8 +46,8 @@ function H.work(network)
   return count, (6 * count + attention) * tokens
 end
 
---- Bytes that training with recomputation may take: 16 a parameter, one activation a block boundary,
---- one and a half times what a block keeps for its way back.
+--- Bytes that training with recomputation may take: 16 a parameter, one activation a block
+--- boundary, one and a half times what a block keeps for its way back.
 function H.allowed(parameters)
   local d, inner = CONFIG.hidden_size, CONFIG.intermediate_size
   local activation = 4 * LENGTH * BATCH * d

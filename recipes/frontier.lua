@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The curve of file bytes against divergence: at each size the best choice of a method for each place.
+-- The curve of file bytes against divergence: at each size the best choice of a method for each
+-- place.
 local vise = require "vise"
 
 local function candidates_of(group)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Train the model in share/models/tales from a text alone; share/doc/corpus.md says where it is from.
+-- Train the model in share/models/tales from a text alone; share/doc/corpus.md says where it is
+-- from.
 local vise = require "vise"
 
 return vise.recipe {

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
--- Requiring this module gives every weight the methods `quantize`, `prune`, `factor`, `share`, `error` and
--- `histogram`.
+-- Requiring this module gives every weight the methods `quantize`, `prune`, `factor`, `share`,
+-- `error` and `histogram`.
 
 local check = require("vise.check")
 local native = require("vise.native")

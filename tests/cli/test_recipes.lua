@@ -9,7 +9,8 @@ TestRecipes = {}
 
 local H = {}
 
---- What a recipe is given, by its name; `rows`: how many it measures, `orders`: names whose kl rises.
+--- What a recipe is given, by its name; `rows`: how many it measures, `orders`: names whose kl
+--- rises.
 H.cases = {
   first = { rows = 2 },
   ["own-method"] = { rows = 2 },

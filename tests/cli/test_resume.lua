@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- tier: slow
---- A run that was killed, a run again, a run with a changed rule: the same file, and what is not done twice.
+--- A run that was killed, a run again, a run with a changed rule: the same file, and what is not
+-- done twice.
 local lu = require("luaunit")
 local native = require("vise.native")
 local program = require("support.program")

@@ -1,4 +1,5 @@
---- Statistics against a slow forward pass written from the definitions; what is made again, and when.
+--- Statistics against a slow forward pass written from the definitions; what is made again, and
+-- when.
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
 local lu = require("luaunit")

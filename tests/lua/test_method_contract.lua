@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The contract of methods of scope weight that are written in Lua, over the registry; those from C have
--- tests/c/test_method.c. Options that name another method are left at their defaults.
+-- The contract of methods of scope weight that are written in Lua, over the registry; those from C
+-- have tests/c/test_method.c. Options that name another method are left at their defaults.
 local lu = require("luaunit")
 local method = require("vise.method")
 local native = require("vise.native")

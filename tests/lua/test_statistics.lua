@@ -85,8 +85,8 @@ function TestStatistics.test_a_ratio_and_its_se_worked_by_hand()
 end
 
 function TestStatistics.test_the_se_of_a_ratio_is_the_spread_over_simulated_texts()
-  -- 50 clusters whose sums follow their sizes: over many such texts, the mean of the squared errors is
-  -- the variance of the ratio. Were the sizes taken as fixed, it would be much more.
+  -- 50 clusters whose sums follow their sizes: over many such texts, the mean of the squared errors
+  -- is the variance of the ratio. Were the sizes taken as fixed, it would be much more.
   math.randomseed(13)
   local n, sum, squares, variance = 400, 0, 0, 0
   for _ = 1, n do
@@ -134,8 +134,9 @@ function TestStatistics.test_a_single_value_is_every_quantile()
 end
 
 function TestStatistics.test_se_of_a_quantile_is_the_spread_over_simulated_texts()
-  -- 60 clusters of 20 values, a lean of each cluster plus noise: over many such texts, the mean of the
-  -- squared errors is the variance of the quantile. Counting tokens as independent gives a quarter or less.
+  -- 60 clusters of 20 values, a lean of each cluster plus noise: over many such texts, the mean of
+  -- the squared errors is the variance of the quantile. Counting tokens as independent gives a
+  -- quarter or less.
   math.randomseed(11)
   for _, level in ipairs({ 0.5, 0.95 }) do
     local n, sum, squares, variance = 200, 0, 0, 0

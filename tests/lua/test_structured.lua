@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Models with fewer neurons, heads or layers: really smaller, and the same function as the original
---- with zeros in the places of what went.
+--- Models with fewer neurons, heads or layers: really smaller, and the same function as the
+--- original with zeros in the places of what went.
 local calibration = require("vise.calibration")
 local export = require("vise.model.export")
 local lu = require("luaunit")
@@ -129,8 +129,8 @@ function TestStructured:test_sizes_are_exact_and_other_programs_read_them()
   local neurons = m:compress({ { method = "prune_neurons", sparsity = 0.3, stats = self.stats } })
   local both = neurons:compress({ { method = "prune_heads", sparsity = 0.5, stats = self.stats } })
 
-  -- 51 of 172 go, three vectors of 64 each; one of two key-value heads: 32 rows of q, 16 of k and of
-  -- v, 32 columns of o
+  -- 51 of 172 go, three vectors of 64 each; one of two key-value heads: 32 rows of q, 16 of k and
+  -- of v, 32 columns of o
   lu.assertEquals(m:parameters() - neurons:parameters(), 2 * 51 * 3 * 64)
   lu.assertEquals(neurons:parameters() - both:parameters(), 2 * (32 + 16 + 16 + 32) * 64)
   lu.assertEquals(both.config.intermediate_size, 121)

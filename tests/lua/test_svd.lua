@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The method svd. Its oracle is LAPACK's SVD of W L, L L' = H, of which the method computes neither.
+-- The method svd. Its oracle is LAPACK's SVD of W L, L L' = H, of which the method computes
+-- neither.
 local linalg = require("vise.linalg")
 local lu = require("luaunit")
 local native = require("vise.native")

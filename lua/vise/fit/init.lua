@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Which method for which place: the least loss within a budget of bytes, over all families at once.
+--- Which method for which place: the least loss within a budget of bytes, over all families at
+-- once.
 -- 1. Every candidate is run on every place, with statistics of the original model: its bytes as
 --    they are coded in a file, and the relative error of the outputs.
 -- 2. The divergence that an error at a place costs is measured: the model with that place alone

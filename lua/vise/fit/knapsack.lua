@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
---- One choice for each item, least loss within a budget of bytes: the multiple-choice knapsack problem.
--- Dynamic programming over quanta of the budget, sizes rounded up, then upgrades with what is left
--- in exact bytes. What rounding can cost is the loss of items x quantum bytes.
+--- One choice for each item, least loss within a budget of bytes: the multiple-choice knapsack
+-- problem. Dynamic programming over quanta of the budget, sizes rounded up, then upgrades with what
+-- is left in exact bytes. What rounding can cost is the loss of items x quantum bytes.
 
 local M = {}
 local H = {}

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Convolution and pooling of images [n, h, w, c], the channels of a pixel together.
--- Windows are {size, stride = 1, pad = 0}: size x size pixels. Batch norm of images is that of their
--- pixels: reshape to [n h w, c].
+-- Windows are {size, stride = 1, pad = 0}: size x size pixels. Batch norm of images is that of
+-- their pixels: reshape to [n h w, c].
 
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")

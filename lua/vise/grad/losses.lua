@@ -23,7 +23,8 @@ function M.cross_entropy(logits, targets)
 end
 
 --- The mean over rows of KL(softmax(p) || softmax(q)), nats. Forward distillation is kl(teacher,
---- student), reverse kl(student, teacher); at a temperature T scale both by 1 / T, the result by T^2.
+--- student), reverse kl(student, teacher); at a temperature T scale both by 1 / T, the result by
+--- T^2.
 ---@param p vise.Tensor|vise.Value [n, v] logits
 ---@param q vise.Tensor|vise.Value [n, v] logits
 ---@return vise.Value|number
@@ -39,9 +40,9 @@ function M.kl(p, q)
   end)
 end
 
---- The mean over rows of KL(p || softmax(logits)), nats, where of p the k greatest probabilities are
---- known, by their logarithms, and the logarithm of the sum of all others: what a cache of a teacher
---- keeps. Never above the whole divergence.
+--- The mean over rows of KL(p || softmax(logits)), nats, where of p the k greatest probabilities
+--- are known, by their logarithms, and the logarithm of the sum of all others: what a cache of a
+--- teacher keeps. Never above the whole divergence.
 ---@param logits vise.Tensor|vise.Value [n, v]
 ---@param ids vise.Tensor [n, k] i32, from 0, different in a row
 ---@param log_p vise.Tensor [n, k]

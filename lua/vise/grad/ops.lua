@@ -13,7 +13,8 @@ local M = {}
 local H = {}
 
 --- x W'. The weight is a value (a parameter [m, k]), a tensor, or a vise.Weight of any kind, which
---- has no derivative itself but passes on that of x; or a table whose `matmul(x)` says what it does.
+--- has no derivative itself but passes on that of x; or a table whose `matmul(x)` says what it
+--- does.
 ---@param x vise.Tensor|vise.Value [t, k]
 ---@param w vise.Weight|vise.Tensor|vise.Value|{matmul: fun(self, x): any} [m, k]
 ---@return vise.Tensor|vise.Value [t, m]

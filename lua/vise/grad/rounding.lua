@@ -16,8 +16,8 @@ local M = {}
 local H = {}
 
 --- s (clip(round(w / s) + z, low, high) - z), with a scale and a zero for each group of a row. The
---- derivative by s is LSQ's: divide it by sqrt(group high) as its authors do by a group of parameters
---- of that rate.
+--- derivative by s is LSQ's: divide it by sqrt(group high) as its authors do by a group of
+--- parameters of that rate.
 ---@param w vise.Tensor|vise.Value [m, k]
 ---@param s vise.Tensor|vise.Value [m, ceil(k / group)], above 0
 ---@param z vise.Tensor|vise.Value|nil of its shape, whole numbers; nil: all zero

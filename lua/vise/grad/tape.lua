@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- What is recorded on the way forward, so that derivatives can be found on the way back.
--- A value stands for a tensor, or a number, that a derivative is wanted of. Operations (vise.grad.ops)
--- take tensors and values alike: with a tape open and a value among its arguments an operation gives
--- a value and records how its derivative goes on; otherwise it gives a plain tensor or number.
+-- A value stands for a tensor, or a number, that a derivative is wanted of. Operations
+-- (vise.grad.ops) take tensors and values alike: with a tape open and a value among its arguments
+-- an operation gives a value and records how its derivative goes on; otherwise it gives a plain
+-- tensor or number.
 
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
@@ -53,8 +54,8 @@ function M.is_value(x)
   return getmetatable(x) == Value
 end
 
---- The result of an operation. If it is recorded, `backward` is given the derivative by it, which it
---- may share but not close, and the tensors kept for it, and gives derivatives on.
+--- The result of an operation. If it is recorded, `backward` is given the derivative by it, which
+--- it may share but not close, and the tensors kept for it, and gives derivatives on.
 ---@param out vise.Tensor|number
 ---@param inputs any[] values among them are what derivatives are wanted of
 ---@param kept any[] values and tensors that `backward` reads

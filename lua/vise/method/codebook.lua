@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
---- One codebook for all layers: every weight is its root mean square times numbers of one table, which a
--- file stores once. The table is that of least squares (method kmeans) over rows of all weights, evenly
--- spaced, relative to their root mean squares.
+--- One codebook for all layers: every weight is its root mean square times numbers of one table,
+-- which a file stores once. The table is that of least squares (method kmeans) over rows of all
+-- weights, evenly spaced, relative to their root mean squares.
 
 local cache = require("vise.cache")
 local native = require("vise.native")

@@ -118,8 +118,8 @@ function M.needs_text(name, options)
   return table.concat(words, ", ")
 end
 
---- What decides the results of a method with given options, beside the options themselves: names and
---- versions. nil for a method of a recipe whose digest is not given.
+--- What decides the results of a method with given options, beside the options themselves: names
+--- and versions. nil for a method of a recipe whose digest is not given.
 ---@param name string
 ---@param options table resolved
 ---@param recipe? string digest of the recipe's text

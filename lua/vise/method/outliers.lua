@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Sparse outliers: the weights of greatest magnitude apart, so that the grids of the others are fine.
+--- Sparse outliers: the weights of greatest magnitude apart, so that the grids of the others are
+-- fine.
 --
 --   W ~= S + Q      S the greatest |w| of the tensor, f16; Q by another method from W - S
 --

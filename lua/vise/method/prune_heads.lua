@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Attention heads are removed, each key-value head with the query heads that share it: rows of q, k and
--- v, columns of o. What goes is what o's outputs can do without best (Optimal Brain Surgeon on groups
--- of columns), and o becomes the least squares of its outputs on the heads that stay.
+--- Attention heads are removed, each key-value head with the query heads that share it: rows of q,
+-- k and v, columns of o. What goes is what o's outputs can do without best (Optimal Brain Surgeon
+-- on groups of columns), and o becomes the least squares of its outputs on the heads that stay.
 
 local narrow = require("vise.model.narrow")
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Inner neurons of the MLPs are removed: a row of gate and up, a column of down. What goes is what
--- down's outputs can do without best (Optimal Brain Surgeon on columns, a quarter at a time), and down
--- becomes the least squares of its outputs on the neurons that stay.
+-- down's outputs can do without best (Optimal Brain Surgeon on columns, a quarter at a time), and
+-- down becomes the least squares of its outputs on the neurons that stay.
 
 local narrow = require("vise.model.narrow")
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Rotation: the states between layers turned by Hadamard matrices with random signs, so that no
---- coordinate stands out, and the same done to the values of each attention head. It is folded into the
---- weights: the new model computes the same.
+--- coordinate stands out, and the same done to the values of each attention head. It is folded into
+--- the weights: the new model computes the same.
 --
 --   R1: x' = Q x      readers W' = W diag(g) Q', g the gain of the norm before, which becomes 1
 --                     writers W' = Q W, b' = Q b; rows of the embedding Q e

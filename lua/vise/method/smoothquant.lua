@@ -3,9 +3,10 @@
 --
 --   W x = (W diag(s)) (x / s)      s_j = max|x_j|^alpha / max|W_:j|^(1 - alpha)
 --
--- so that x / s loses little when it is rounded too: to `input`, of which each token has its own scale,
--- or all have one, that of the greatest |x / s| in the text. 1 / s is stored with the weight instead of folded
--- into what comes before. Columns whose inputs or weights are always 0 stand in the middle.
+-- so that x / s loses little when it is rounded too: to `input`, of which each token has its own
+-- scale, or all have one, that of the greatest |x / s| in the text. 1 / s is stored with the weight
+-- instead of folded into what comes before. Columns whose inputs or weights are always 0 stand in
+-- the middle.
 
 local columns = require("vise.columns")
 local weight = require("vise.weight")

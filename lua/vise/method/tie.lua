@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Tied weights: places of the same role in different layers hold one weight where theirs are near enough,
--- which a file then stores once. With error = 0 only equal ones: duplicates.
+--- Tied weights: places of the same role in different layers hold one weight where theirs are near
+-- enough, which a file then stores once. With error = 0 only equal ones: duplicates.
 --
--- Layers are taken in order; each weight is compared with those that stay, and takes the nearest one's
--- place if |W - W_other| <= error |W|.
+-- Layers are taken in order; each weight is compared with those that stay, and takes the nearest
+-- one's place if |W - W_other| <= error |W|.
 
 local cache = require("vise.cache")
 local native = require("vise.native")

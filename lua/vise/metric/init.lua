@@ -95,8 +95,8 @@ function H.evaluate(model, options)
   return H.result(model, plan, tally, against)
 end
 
---- What will be scored: name, windows, batches, tokens, bytes, and the counts and sizes (in bytes) of
---- the clusters.
+--- What will be scored: name, windows, batches, tokens, bytes, and the counts and sizes (in bytes)
+--- of the clusters.
 function H.plan(model, options)
   local parsed = protocol.parse(options.protocol)
   local windows = must(protocol.windows(parsed, H.tokenizer(model), options.text,

@@ -68,9 +68,10 @@ function M.parse(name)
 end
 
 --- The windows of a text, in its order.
---- A tokenizer that puts no BOS before a text (Qwen2) gets none in gptq-N and llama.cpp-N, as in their
---- sources; pieces and stories, whose first token needs one before it, then begin with `begin`.
---- Raises when the text is too short for one window, or such a token is neither there nor given.
+--- A tokenizer that puts no BOS before a text (Qwen2) gets none in gptq-N and llama.cpp-N, as in
+--- their sources; pieces and stories, whose first token needs one before it, then begin with
+--- `begin`. Raises when the text is too short for one window, or such a token is neither there nor
+--- given.
 ---@param protocol vise.Protocol
 ---@param tokenizer table encode, decode, bos
 ---@param text string
@@ -182,9 +183,9 @@ function H.cut_nll(protocol, tokenizer, text, bos)
   return windows
 end
 
---- BOS, if there is one, and all tokens as one sequence, cut into windows; an incomplete last one is
---- dropped. The first window begins with BOS, the others with a token of the text, or with BOS in its
---- place.
+--- BOS, if there is one, and all tokens as one sequence, cut into windows; an incomplete last one
+--- is dropped. The first window begins with BOS, the others with a token of the text, or with BOS
+--- in its place.
 function H.cut_sequence(protocol, tokenizer, text, bos, replaced, first)
   local ids, message, code = H.encode(tokenizer, text)
   if not ids then

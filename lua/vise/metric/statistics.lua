@@ -18,8 +18,8 @@ function M.mean(values, counts)
   return M.ratio(values, counts, counts)
 end
 
---- Sum of the values over the sum of the sizes, and its clustered standard error: as above, with the
---- size of a cluster for n_d (the ratio estimator).
+--- Sum of the values over the sum of the sizes, and its clustered standard error: as above, with
+--- the size of a cluster for n_d (the ratio estimator).
 ---@param values number[] cluster after cluster
 ---@param counts integer[] as for mean
 ---@param sizes number[] of each cluster, not all 0
@@ -76,8 +76,8 @@ function M.quantiles(values, levels)
   return table.unpack(found)
 end
 
---- Clustered standard error of a quantile, after Woodruff (1952): the quantiles one standard error of
---- the share of values below it to either side, and half the distance between them.
+--- Clustered standard error of a quantile, after Woodruff (1952): the quantiles one standard error
+--- of the share of values below it to either side, and half the distance between them.
 ---@param values number[] cluster after cluster
 ---@param counts integer[] as for mean
 ---@param level number in [0, 1]

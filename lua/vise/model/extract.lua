@@ -3,8 +3,8 @@
 --
 --   W_tuned ~= W_base + B A      B A the nearest of its rank to W_tuned - W_base (method svd)
 --
--- The new model has the weights of the base, with a product added where they differ; norms and biases
--- are those of the tuned one. The method `merged` makes plain weights of the sums.
+-- The new model has the weights of the base, with a product added where they differ; norms and
+-- biases are those of the tuned one. The method `merged` makes plain weights of the sums.
 
 local cache = require("vise.cache")
 local check = require("vise.check")

@@ -17,8 +17,8 @@ local H = {}
 ---@field tokenizer? {name: string, bytes: fun(): string|nil, string?, string?} the file's name,
 --- tokenizer.json or tokenizer.model, and what gives its content
 
---- Weights are normal with deviation 0.02, those that end a branch of the residual stream divided by
---- the root of the number of branches (Radford et al. 2019); norms are one, biases zero.
+--- Weights are normal with deviation 0.02, those that end a branch of the residual stream divided
+--- by the root of the number of branches (Radford et al. 2019); norms are one, biases zero.
 ---@param config table as in config.json
 ---@param options vise.FreshOptions
 ---@return table source

@@ -305,8 +305,8 @@ function Model:save(path, options)
   return require("vise.model.save").run(self, path, options)
 end
 
---- For compress and extract: the same model with other fields: `_make`, which is given owners of places,
---- `_key`, `fallbacks`, `notes`.
+--- For compress and extract: the same model with other fields: `_make`, which is given owners of
+--- places, `_key`, `fallbacks`, `notes`.
 function Model:_derive(fields)
   local derived = {}
   for key, value in next, self do
@@ -325,8 +325,8 @@ function Model:_owner_of(place)
   return self._owners[place]
 end
 
---- What the content of a place or tensor is known by in a cache; nil if nobody said what the model is
---- (see _identify).
+--- What the content of a place or tensor is known by in a cache; nil if nobody said what the model
+--- is (see _identify).
 function Model:_key_of(name)
   return self._key and self._key(self._owners[name] or name)
 end

@@ -103,7 +103,8 @@ function H.drops_key(base)
   return cache.key({ "narrow", base })
 end
 
---- How many go in each layer when those of the least loss go, relative to what the layer's reader gives.
+--- How many go in each layer when those of the least loss go, relative to what the layer's reader
+--- gives.
 function H.by_loss(model, layers, options, extra)
   local all, drops, left, sizes = {}, {}, 0, {}
   H.walk(model, layers, extra, function(i, w, h)

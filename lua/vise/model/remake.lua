@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- The weights of a compressed model, made when they are asked for.
 -- A weight whose method wants statistics is made during a walk of the calibration tokens through
--- the blocks before it, together with its block. What a cache has is not made again; without one all
--- that a walk has made is kept, with one only what the current block made.
+-- the blocks before it, together with its block. What a cache has is not made again; without one
+-- all that a walk has made is kept, with one only what the current block made.
 
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
@@ -168,7 +168,8 @@ function Remake:_pass(index, wanted, on_site)
   self:_drop_pages(index)
 end
 
---- Gives the weights to walk with, each made once a block: the original ones, or those that are there.
+--- Gives the weights to walk with, each made once a block: the original ones, or those that are
+--- there.
 function Remake:_weights(are_original)
   local kept, block = {}, nil
   return function(name)

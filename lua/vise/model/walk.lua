@@ -103,8 +103,8 @@ function Walk:_start(model, weight_of)
   return streams
 end
 
---- One function a stream; each call goes on to the next wanted site and gives it and its input, or nil
---- at the end of the block.
+--- One function a stream; each call goes on to the next wanted site and gives it and its input, or
+--- nil at the end of the block.
 function Walk:_threads(streams, wanted)
   local stops, last = {}, #self._sites
   for _, site in ipairs(self._sites[self.at]) do

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- What Tab may make of a word: globals, fields, methods; inside quotes names of places and methods.
--- Nothing is computed but fields of tables, so that completion has no effect.
+--- What Tab may make of a word: globals, fields, methods; inside quotes names of places and
+-- methods. Nothing is computed but fields of tables, so that completion has no effect.
 
 local check = require("vise.check")
 local reference = require("vise.repl.reference")

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The methods of models, weights and tensors in a line each: for help(x), Tab and share/doc/repl.md.
--- Tests hold this list against the classes and against the page.
+--- The methods of models, weights and tensors in a line each: for help(x), Tab and
+-- share/doc/repl.md. Tests hold this list against the classes and against the page.
 
 local M = {}
 local H = {}

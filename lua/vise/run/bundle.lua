@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- A recipe with all that it takes to run it again, in one JSON file: what it includes, its
 -- parameters, the hashes of its inputs, and what it is claimed to give.
--- A recipe, a run directory and an artifact say the same things of themselves, so each can be looked
--- at as a bundle. Wherever it comes from, a stranger may have written it: `H.check` copies it field
--- by field, and a path that it names is only taken when the file there is the one that it means.
+-- A recipe, a run directory and an artifact say the same things of themselves, so each can be
+-- looked at as a bundle. Wherever it comes from, a stranger may have written it: `H.check` copies
+-- it field by field, and a path that it names is only taken when the file there is the one that it
+-- means.
 
 local check = require("vise.check")
 local event = require("vise.run.event")

@@ -408,7 +408,8 @@ H.most_items = 10000
 H.handles = { against = true, candidates = true, options = true, stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
---- The options that are plain values: without texts and models. Raises for names that are not known.
+--- The options that are plain values: without texts and models. Raises for names that are not
+--- known.
 function H.plain(who, opts, names)
   if type(opts) ~= "table" then
     check.fail("%s: options are %s, expected a table", who, check.quote(opts))

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Data loaders: batch `step` of an endless sequence of epochs, each in its own seeded order. A batch
--- depends on its number and the seed alone, so that a resumed run goes on with the same ones.
+--- Data loaders: batch `step` of an endless sequence of epochs, each in its own seeded order. A
+-- batch depends on its number and the seed alone, so that a resumed run goes on with the same ones.
 
 local check = require("vise.check")
 local native = require("vise.native")

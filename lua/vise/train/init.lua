@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The training loop: losses down, step by step, the same bits for any number of threads and however
---- often it was killed and started again. share/doc/training.md explains it.
+--- The training loop: losses down, step by step, the same bits for any number of threads and
+--- however often it was killed and started again. share/doc/training.md explains it.
 
 local check = require("vise.check")
 local checkpoint = require("vise.train.checkpoint")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
---- A model as it is trained: some of its places and tensors are parameters, the rest stays as it is.
--- It stands in for the model in the architecture's own formula (vise.model.arch), so that the same
--- lines evaluate and train.
+--- A model as it is trained: some of its places and tensors are parameters, the rest stays as it
+-- is. It stands in for the model in the architecture's own formula (vise.model.arch), so that the
+-- same lines evaluate and train.
 
 local grad = require("vise.grad")
 local model = require("vise.model")

@@ -30,8 +30,9 @@ M.rows = {
     doc = "greatest norm of all gradients together; 0 is no limit" },
 }
 
---- For parameters with names. A group {match, decay, rate} says what the parameters that its pattern
---- matches have: weight decay, and a factor of the learning rate; the first that matches counts.
+--- For parameters with names. A group {match, decay, rate} says what the parameters that its
+--- pattern matches have: weight decay, and a factor of the learning rate; the first that matches
+--- counts.
 ---@param parameters vise.Value[]
 ---@param options table of M.rows
 ---@param groups? table[]

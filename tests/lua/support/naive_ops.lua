@@ -236,7 +236,8 @@ function M.softmax(x)
   return y
 end
 
---- (x - mean) / sqrt(variance + eps), of the numbers at `from`, `from` + `step`, ...: `count` of them.
+--- (x - mean) / sqrt(variance + eps), of the numbers at `from`, `from` + `step`, ...: `count` of
+--- them.
 local function normalise(y, x, from, step, count, eps)
   local mean, variance = 0, 0
   for i = 0, count - 1 do
@@ -371,7 +372,8 @@ function M.take(x, ids)
   return y
 end
 
---- Of images [n, h, w, c] in a flat array: fold(values, channel) of each window, pixels outside nil.
+--- Of images [n, h, w, c] in a flat array: fold(values, channel) of each window, pixels outside
+--- nil.
 local function windows(x, shape, o, fold)
   local n, h, w, c = table.unpack(shape)
   local oh = (h + 2 * o.pad - o.size) // o.stride + 1
@@ -439,10 +441,10 @@ function M.mean_pool(x, shape, o)
   end)
 end
 
---- A rounding to nearest even that, once used in a first evaluation, adds in every later one what it
---- added there: the surrogate of which straight-through derivatives are those (algorithms.md, A19).
---- A clipping likewise clips what it clipped then: codes lie on the very limits, where it has no
---- derivative. Call begin() before each evaluation.
+--- A rounding to nearest even that, once used in a first evaluation, adds in every later one what
+--- it added there: the surrogate of which straight-through derivatives are those (algorithms.md,
+--- A19). A clipping likewise clips what it clipped then: codes lie on the very limits, where it has
+--- no derivative. Call begin() before each evaluation.
 function M.surrogate()
   local added, at, clipped, clips, R = {}, 0, {}, 0, {}
   function R.begin()

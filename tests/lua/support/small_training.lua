@@ -1,6 +1,6 @@
 --- A training run of a second: 50 steps of a tiny llama on numbers that repeat with a pattern.
--- As a program (lua5.4 small_training.lua PATH) it prints each step, and in the end the digest of its
--- parameters; tests kill it in between.
+-- As a program (lua5.4 small_training.lua PATH) it prints each step, and in the end the digest of
+-- its parameters; tests kill it in between.
 local native = require("vise.native")
 local vise = require("vise")
 

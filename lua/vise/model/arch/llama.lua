@@ -96,8 +96,8 @@ function Network:sequence(batch, caches)
   return setmetatable({ batch = batch, caches = caches, positions = positions }, H.Sequence)
 end
 
---- The output of block `index` of `blocks`: the embedded ids of the first, x after a layer, the hidden
---- states that the head reads of the last. `x`, what the block before it gave, is let go.
+--- The output of block `index` of `blocks`: the embedded ids of the first, x after a layer, the
+--- hidden states that the head reads of the last. `x`, what the block before it gave, is let go.
 ---@param model table as for `hidden`
 ---@param index integer
 ---@param x vise.Tensor|nil [t, width] f32; nil for the first

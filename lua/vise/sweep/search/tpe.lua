@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The tree-structured Parzen estimator: points likely among the good trials, unlikely among others.
--- Bergstra, Bardenet, Bengio, Kegl, NIPS 2011, section 4; several objectives by the order of
--- vise.sweep.front, as in Ozaki et al., GECCO 2020. Differs from both: trials come in batches of
+--- The tree-structured Parzen estimator: points likely among the good trials, unlikely among
+-- others. Bergstra, Bardenet, Bengio, Kegl, NIPS 2011, section 4; several objectives by the order
+-- of vise.sweep.front, as in Ozaki et al., GECCO 2020. Differs from both: trials come in batches of
 -- eight, each proposed when all before have ended, so that the same trials come out whatever the
 -- number of jobs and wherever the sweep was interrupted; within a batch what is proposed counts
 -- with the rest, which keeps the eight apart.

@@ -55,7 +55,8 @@ function H.zstd(tensor)
   for b, e, d in text:gmatch("%-> +(%d+) %(x[%d.]+%), *([%d.]+) MB/s, *([%d.]+) MB/s") do
     bytes, encode, decode = tonumber(b), tonumber(e), tonumber(d)
   end
-  return bytes and { share = bytes / #content, encode = 2 * encode / 1e3, decode = 2 * decode / 1e3 }
+  return bytes
+    and { share = bytes / #content, encode = 2 * encode / 1e3, decode = 2 * decode / 1e3 }
 end
 
 function H.row(bench, name, unit, values, against, is_limit)

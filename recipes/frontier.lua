@@ -13,8 +13,8 @@ local function candidates_of(group)
     list[#list + 1] = { method = "gptq", format = format }
   end
   for _, bits in ipairs { 2, 3 } do
-    list[#list + 1] =
-      { method = "compensated", base = "gptq", bits = bits, group = group, rank = 8, factors = "int8" }
+    list[#list + 1] = { method = "compensated", base = "gptq", bits = bits, group = group,
+      rank = 8, factors = "int8" }
   end
   for _, bits in ipairs { 2, 3, 4, 6, 8 } do
     list[#list + 1] = { method = "rtn", bits = bits, group = group }

@@ -7,7 +7,8 @@ vise.method.register {
   summary = "rounds what is left between two quantiles", source = "this recipe", needs = {},
   params = {
     { name = "bits", kind = "int", default = 4, min = 2, max = 8, doc = "bits per weight" },
-    { name = "keep", kind = "real", default = 0.999, min = 0.5, max = 1, doc = "share not clipped" },
+    { name = "keep", kind = "real", default = 0.999, min = 0.5, max = 1,
+      doc = "share not clipped" },
   },
   run = function(w, o)
     local values, sizes = w:dense():table(), {}

@@ -74,14 +74,15 @@ end
 ---@return integer tokens
 function M.batches(plan, model)
   if model.tokenizer == nil then
-    check.fail("calibrate: model '%s' has no tokenizer, expected one beside its weights", model.name)
+    check.fail("calibrate: model '%s' has no tokenizer, expected one beside its weights",
+      model.name)
   end
   local all = must(protocol.windows(protocol.parse(plan.protocol), model.tokenizer, plan.text,
     model.config.bos_token_id))
   local windows, total = H.spread(plan, all)
   if #windows[1].ids > model.context then
-    check.fail("calibrate: a window of '%s' has %d tokens, expected at most %d (the context of '%s')",
-      plan.protocol, #windows[1].ids, model.context, model.name)
+    check.fail("calibrate: a window of '%s' has %d tokens, expected at most %d (the context of "
+      .. "'%s')", plan.protocol, #windows[1].ids, model.context, model.name)
   end
   local batches = {}
   for i, range in ipairs(protocol.batches(windows, M.BATCH_TOKENS)) do

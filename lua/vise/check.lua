@@ -35,7 +35,8 @@ function M.nearest(name, known)
     end
   end
   local shorter = math.min(best and #best or 0, #tostring(name))
-  if best and best_distance <= math.max(1, shorter // 3) and (best_distance == 0 or shorter > 1) then
+  if best and best_distance <= math.max(1, shorter // 3)
+    and (best_distance == 0 or shorter > 1) then
     return best
   end
 end

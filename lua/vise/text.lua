@@ -20,7 +20,8 @@ end
 ---@return integer|nil bytes at least 1
 function M.parse_bytes(text)
   local digits, unit = text:match("^(%d+%.?%d*)%s*([KMGT]?)i?B?$")
-  local bytes = digits and tonumber(digits) * 1024 ^ (unit == "" and 0 or ("KMGT"):find(unit, 1, true))
+  local bytes = digits and tonumber(digits)
+    * 1024 ^ (unit == "" and 0 or ("KMGT"):find(unit, 1, true))
   return bytes and bytes >= 1 and bytes < 2 ^ 60 and bytes // 1 | 0 or nil
 end
 

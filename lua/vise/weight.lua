@@ -51,8 +51,8 @@ function M.scaled(w, options)
 end
 
 ---@class vise.RotatedOptions
----@field left? integer|true order of the Hadamard matrices that turn blocks of rows; true: the greatest
---- known that divides them
+---@field left? integer|true order of the Hadamard matrices that turn blocks of rows; true: the
+--- greatest known that divides them
 ---@field right? integer|true the same for columns
 
 --- The weight L W R', where L and R are blocks of orthonormal Hadamard matrices: what a matrix that
@@ -143,9 +143,9 @@ end
 
 --- The weight compressed by a method of the family quant; `self` is not changed.
 ---@param self vise.Weight
----@param options? table `method` ("rtn" if absent), `stats` (vise.Moments, or the importance of each
---- column, [k] f32) and the method's options; an importance that the method would not use (rtn with
---- search = "none") raises
+---@param options? table `method` ("rtn" if absent), `stats` (vise.Moments, or the importance of
+--- each column, [k] f32) and the method's options; an importance that the method would not use (rtn
+--- with search = "none") raises
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
@@ -155,8 +155,8 @@ end
 
 --- The weight by a method of the family factor: a product of two factors, or made of some.
 ---@param self vise.Weight
----@param options? table `method` ("svd" if absent), `stats` (vise.Moments, or the importance of each
---- column, [k] f32) and the method's options: svd takes `rank`
+---@param options? table `method` ("svd" if absent), `stats` (vise.Moments, or the importance of
+--- each column, [k] f32) and the method's options: svd takes `rank`
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
@@ -166,7 +166,8 @@ end
 
 --- The weight by a method of the family share: few numbers, each in many places.
 ---@param self vise.Weight
----@param options? table `method` ("kmeans" if absent), `stats` as in factor and the method's options
+---@param options? table `method` ("kmeans" if absent), `stats` as in factor and the method's
+--- options
 ---@return vise.Weight|nil weight
 ---@return string? message
 ---@return string? code "cancelled"
@@ -199,8 +200,9 @@ end
 --- Relative error |self - original| / |original|; 0 if both are zero.
 ---@param self vise.Weight
 ---@param original vise.Weight of the same shape; raises without it
----@param stats? vise.Moments|vise.Tensor of the inputs: the norms are then those of the outputs under
---- them, sqrt(tr(E H E') / tr(W H W')); or [k] f32, what a column counts in the Frobenius norms
+---@param stats? vise.Moments|vise.Tensor of the inputs: the norms are then those of the outputs
+--- under them, sqrt(tr(E H E') / tr(W H W')); or [k] f32, what a column counts in the Frobenius
+--- norms
 ---@return number|nil error
 ---@return string? message
 ---@return string? code "cancelled"

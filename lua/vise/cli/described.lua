@@ -16,7 +16,8 @@ function M.table(rows)
   local cells, columns = {}, {}
   for i, row in ipairs(rows) do
     local default = row.default == nil and "(required)" or tostring(row.default)
-    cells[i] = { row.name, text.printable(default), text.printable(param.expected(row)), text.printable(row.doc) }
+    cells[i] = { row.name, text.printable(default), text.printable(param.expected(row)),
+      text.printable(row.doc) }
   end
   for i, title in ipairs({ "parameter", "default", "accepts", "" }) do
     columns[i] = { title = title, align = "left" }

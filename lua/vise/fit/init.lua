@@ -62,8 +62,8 @@ function Fit:choose(budget)
   end
   local chosen, bytes = knapsack.solve(items, budget - self._rest)
   if chosen == nil then
-    check.fail("fit: the budget is %d bytes, expected at least %d (the smallest candidates)", budget,
-      bytes + self._rest)
+    check.fail("fit: the budget is %d bytes, expected at least %d (the smallest candidates)",
+      budget, bytes + self._rest)
   end
   local rules, rows = {}, {}
   for i, place in ipairs(self._places) do

@@ -104,7 +104,8 @@ return {
   needs = {},
   is_exact = true,
   params = {
-    { name = "bits", kind = "int", default = 4, min = 1, max = 8, doc = "2^bits numbers in the table" },
+    { name = "bits", kind = "int", default = 4, min = 1, max = 8,
+      doc = "2^bits numbers in the table" },
   },
   run = H.run,
 }

@@ -24,7 +24,8 @@ function H.run(model, options, extra)
   local store = base and extra.context.cache
   local key = store and cache.key({ "drop_layers", base })
   local found = key and store:table(key)
-  local kept = found and found.kept or H.choices[options.by](model, options.count, extra.calibration)
+  local kept = found and found.kept
+    or H.choices[options.by](model, options.count, extra.calibration)
   if key and not found then
     store:put_table(key, { kept = kept })
   end
@@ -184,7 +185,8 @@ return {
   name = "drop_layers",
   family = "prune",
   summary = "a model without the layers that it can do without best",
-  source = "Song et al. 2024, arXiv:2402.09025 (SLEB); Men et al. 2024, arXiv:2403.03853 (ShortGPT)",
+  source = "Song et al. 2024, arXiv:2402.09025 (SLEB); "
+    .. "Men et al. 2024, arXiv:2403.03853 (ShortGPT)",
   version = 1,
   scope = "model",
   needs = { "data" },

@@ -16,6 +16,9 @@ local H = {}
 ---@field name? string the place, with `seed` the key of random numbers
 ---@field seed? integer
 
+---@alias vise.MethodRun
+---| fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
+
 ---@class vise.Method
 ---@field name string
 ---@field family string "quant", "prune", "factor" or "share"
@@ -31,7 +34,7 @@ local H = {}
 ---@field takes_importance? boolean looks at it, if the format that it takes does
 ---@field takes_format? boolean the option `format` names a number format, whose options are its too
 ---@field inner? vise.InnerMethod an option of it names another method, whose options are its too
----@field run fun(w: vise.Weight, options: table, extra: vise.MethodExtra): vise.Weight|nil, string?, string?
+---@field run vise.MethodRun
 --- the weight and perhaps a note on trouble that was got over; or nil, message, code
 ---@field check? fun(m: integer, k: integer, options: table) raises
 
@@ -40,8 +43,8 @@ local H = {}
 ---@field doc string
 ---@field default string
 ---@field defaults? table<string, any> of the other method's options, where they are not its own
----@field takes fun(other: vise.Method): boolean which methods it may name; those of scope weight without
---- an option of the same name as one here
+---@field takes fun(other: vise.Method): boolean which methods it may name; those of scope weight
+--- without an option of the same name as one here
 
 --- All methods, sorted by name.
 ---@return vise.Method[]
@@ -358,7 +361,8 @@ end
 function H.inner_row(method)
   local choices = {}
   for _, other in ipairs(M.list()) do
-    if other.scope == "weight" and method.inner.takes(other) and not H.share_names(method, other) then
+    if other.scope == "weight" and method.inner.takes(other)
+      and not H.share_names(method, other) then
       choices[#choices + 1] = other.name
     end
   end
@@ -487,7 +491,8 @@ end
 function H.check_moments(name, w, extra)
   local moments = extra and extra.moments
   if moments and moments:columns() ~= w:shape()[2] then
-    check.fail("%s: statistics are of %d columns, expected %d", name, moments:columns(), w:shape()[2])
+    check.fail("%s: statistics are of %d columns, expected %d", name, moments:columns(),
+      w:shape()[2])
   elseif moments and moments:count() == 0 then
     check.fail("%s: statistics are of 0 tokens, expected some", name)
   end

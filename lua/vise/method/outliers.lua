@@ -34,7 +34,8 @@ return {
   name = "outliers",
   family = "quant",
   summary = "the greatest weights as they are, the others by another method",
-  source = "Kim et al. 2024, arXiv:2306.07629 (SqueezeLLM); Dettmers et al. 2023, arXiv:2306.03078 (SpQR)",
+  source = "Kim et al. 2024, arXiv:2306.07629 (SqueezeLLM); "
+    .. "Dettmers et al. 2023, arXiv:2306.03078 (SpQR)",
   version = 1,
   scope = "weight",
   needs = {},

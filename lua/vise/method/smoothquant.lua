@@ -24,10 +24,11 @@ function H.run(w, resolved, extra)
     s[j] = is_dead and 0 or s[j] ^ resolved.alpha / of_weights ^ (1 - resolved.alpha)
   end
   local scales = columns.scales(s)
-  return columns.run("smoothquant", w, scales, resolved, extra, resolved.input ~= "none" and function(q)
+  local rounded = resolved.input ~= "none" and function(q)
     return weight.input(q, { format = resolved.input, per = resolved.input_per,
       scale = resolved.input_per == "tensor" and H.input_scale(scales, resolved, extra) or nil })
-  end or nil)
+  end or nil
+  return columns.run("smoothquant", w, scales, resolved, extra, rounded)
 end
 
 --- The one scale that no input of the text goes beyond.

@@ -19,8 +19,8 @@ function H.run(model, resolved, extra)
   local notes = table.move(model.notes, 1, #model.notes, 1, {})
   for place, found in pairs(target) do
     if found.place ~= place then
-      notes[#notes + 1] = { place = place, text = ("holds the weight of %s, relative error %.3g"):format(
-        found.place, found.error) }
+      notes[#notes + 1] = { place = place,
+        text = ("holds the weight of %s, relative error %.3g"):format(found.place, found.error) }
     end
   end
   table.sort(notes, function(a, b)
@@ -48,7 +48,8 @@ function H.targets(model, limit)
         place.shape[2])
       staying[role] = staying[role] or {}
       local w <close> = H.own(model, place.name)
-      local found = limit == 0 and H.equal(hashes, role, w) or H.nearest(model, staying[role], w, limit)
+      local found = limit == 0 and H.equal(hashes, role, w)
+        or H.nearest(model, staying[role], w, limit)
       if limit == 0 and found == nil then
         hashes[role .. H.digest(w)] = place.name
       end

@@ -103,8 +103,8 @@ function H.plan(model, options)
     model.config.bos_token_id))
   local share = options.share or 1
   windows = H.spread(windows, share)
-  local plan = { name = parsed.name, share = share, windows = windows, batches = protocol.batches(windows),
-    counts = {}, sizes = {}, tokens = 0, bytes = 0 }
+  local plan = { name = parsed.name, share = share, windows = windows,
+    batches = protocol.batches(windows), counts = {}, sizes = {}, tokens = 0, bytes = 0 }
   for i, window in ipairs(windows) do
     if #window.ids > model.context then
       check.fail("protocol '%s': a window has %d tokens, expected at most %d (the context of '%s')",

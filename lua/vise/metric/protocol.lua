@@ -83,8 +83,8 @@ function M.windows(protocol, tokenizer, text, begin)
   local rule = H.find_rule(protocol.rule)
   local bos = tokenizer:bos() or (rule.needs_bos and begin or nil)
   if bos == nil and rule.needs_bos then
-    check.fail("protocol '%s': neither tokenizer nor model names a BOS token, expected one to start "
-      .. "windows with (gptq-%d needs none)", protocol.name, protocol.window)
+    check.fail("protocol '%s': neither tokenizer nor model names a BOS token, expected one to "
+      .. "start windows with (gptq-%d needs none)", protocol.name, protocol.window)
   end
   return rule.cut(protocol, tokenizer, text, bos)
 end

@@ -26,8 +26,8 @@ local H = {}
 ---@field cache? vise.Cache keeps results, for models that were identified
 ---@field recipe? string digest of the recipe in which methods of its own are written
 ---@field on_note? fun(place: string, text: string) trouble that a method got over
----@field on_result? fun(place: string, is_cached: boolean, parts: table|nil) a weight has been made, or
---- found; what decides it, by the words for it
+---@field on_result? fun(place: string, is_cached: boolean, parts: table|nil) a weight has been
+--- made, or found; what decides it, by the words for it
 
 --- A new model. Raises for rules that cannot be followed.
 ---@param model vise.Model
@@ -67,8 +67,8 @@ function H.count_whole(rules)
     if found and found.scope == "model" then
       n = n + 1
       if n < i then
-        check.fail("compress: rule %d: %s changes the whole model, expected it before rules for places",
-          i, name)
+        check.fail("compress: rule %d: %s changes the whole model, expected it before rules for "
+          .. "places", i, name)
       end
     end
   end

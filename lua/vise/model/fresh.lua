@@ -12,8 +12,8 @@ local H = {}
 ---@class vise.FreshOptions
 ---@field name? string "fresh" if absent
 ---@field seed? integer of the random weights, 0 if absent
----@field tensors? fun(name: string): vise.Tensor|nil the weight of a place, or a norm or bias; instead
---- of random ones
+---@field tensors? fun(name: string): vise.Tensor|nil the weight of a place, or a norm or bias;
+--- instead of random ones
 ---@field tokenizer? {name: string, bytes: fun(): string|nil, string?, string?} the file's name,
 --- tokenizer.json or tokenizer.model, and what gives its content
 

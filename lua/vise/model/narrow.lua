@@ -21,8 +21,8 @@ local H = {}
 ---@class vise.NarrowKind
 ---@field method string its name
 ---@field coupling string the end of the names of the couplings: "mlp.neurons"
----@field config fun(net: vise.Network, counts: integer[]): table what the config says of the new sizes,
---- given those of the coupling in every layer
+---@field config fun(net: vise.Network, counts: integer[]): table what the config says of the new
+--- sizes, given those of the coupling in every layer
 
 --- The options of methods that make a model narrower.
 ---@param what string "neurons"
@@ -32,7 +32,8 @@ function M.params(what)
     { name = "sparsity", kind = "real", default = 0.25, min = 0, max = 0.99,
       doc = ("share of the %s that go; one at least stays in every layer"):format(what) },
     { name = "per", kind = "choice", default = "layer", choices = { "layer", "model" },
-      doc = ("whether every layer loses that share, or the %s of all layers are compared"):format(what) },
+      doc = ("whether every layer loses that share, or the %s of all layers are compared")
+        :format(what) },
     { name = "damping", kind = "real", default = 0.01, min = 1e-6, max = 1,
       doc = "added to the diagonal of the second moments, in units of its mean" },
   }

@@ -44,7 +44,8 @@ function M.find(path)
   local is_sealed = H.is_file(path .. "/model.vise")
   local is_folder = native.file.stat(path .. "/config.json") ~= nil
   if is_sealed and is_folder then
-    local message = "%s: has both config.json and model.vise, expected one; name %s/model.vise itself"
+    local message = "%s: has both config.json and model.vise, expected one; "
+      .. "name %s/model.vise itself"
     return nil, message:format(path, path), "io"
   elseif not is_sealed and not is_folder then
     local message = "%s: the folder has neither config.json nor model.vise, expected %s"

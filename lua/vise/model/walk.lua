@@ -54,7 +54,8 @@ end
 
 --- Go through the next block.
 ---@param wanted table<string, true> names of sites
----@param on_site fun(site: table, moments: vise.Moments) called at each; the moments are closed after
+---@param on_site fun(site: table, moments: vise.Moments) called at each; the moments are closed
+--- after
 function Walk:pass(wanted, on_site)
   local threads = self:_threads(self._streams, wanted)
   local originals = self._originals and self:_threads(self._originals, wanted)

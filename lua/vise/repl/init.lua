@@ -149,10 +149,10 @@ function H:_make_globals(given)
       self._is_over = true
     end,
   })
-  self._env = setmetatable({ vise = vise, help = help.command, quit = self._quit, exit = self._quit },
-    { __index = function(env, name)
-      return H.global(env, name)
-    end })
+  local own = { vise = vise, help = help.command, quit = self._quit, exit = self._quit }
+  self._env = setmetatable(own, { __index = function(env, name)
+    return H.global(env, name)
+  end })
   for name, value in pairs(given or {}) do
     self._env[name] = value
   end

@@ -65,7 +65,8 @@ m:tensors()  names of norm gains and biases
 m:tensor(name)  one of them, as stored
 m:vector(name)  one of them as f32, nil where there is none
 m:compress(rules)  a new model; rules are { { match = PATTERN, method = NAME, ... }, ... }
-m:extract(tuned, { rank = r })  a new model: with what `tuned` has learned since as products of few factors
+m:extract(tuned, { rank = r })  a new model: with what `tuned` has learned since ]]
+      .. [[as products of few factors
 m:generate(prompt, options)  text that goes on; options: tokens, seed, temperature, top_k, top_p
 m:save(path)  writes a `.vise` file
 m:parameters()  numbers in all weights and tensors, tied places once

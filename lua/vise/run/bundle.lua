@@ -84,7 +84,8 @@ function M.write(bundle, path)
   local content = native.json.encode({
     format = M.FORMAT, version = M.VERSION,
     recipe = bundle.recipe, parameters = bundle.parameters, inputs = inputs, seed = bundle.seed,
-    share = bundle.share, claims = bundle.claims, rows = native.json.array(bundle.rows), artifact = bundle.artifact,
+    share = bundle.share, claims = bundle.claims, rows = native.json.array(bundle.rows),
+    artifact = bundle.artifact,
   }, { indent = 1 })
   return native.file.replace(path, content .. "\n")
 end
@@ -124,7 +125,8 @@ function M.request(bundle, given, is_exact)
       end
     end
     if #missing > 0 then
-      refusal.refuse(("%s: missing %s"):format(bundle.path, table.concat(missing, ", ")), "argument")
+      refusal.refuse(("%s: missing %s"):format(bundle.path, table.concat(missing, ", ")),
+        "argument")
     end
     return { name = bundle.recipe.name, path = recipe.path, text = recipe.text,
       includes = recipe.includes, given = pairs_given, seed = bundle.seed,
@@ -212,7 +214,8 @@ function H.fields.recipe(given)
   local includes = {}
   for i, one in ipairs(given.includes or {}) do
     assert(type(one.text) == "string" and native.core.sha256(one.text) == one.sha256)
-    assert(include.is_path(one.path) and (one.key == one.path or one.key == "sha256:" .. one.sha256))
+    assert(include.is_path(one.path)
+      and (one.key == one.path or one.key == "sha256:" .. one.sha256))
     includes[i] = { key = one.key, path = one.path, text = one.text, sha256 = one.sha256 }
   end
   return { name = given.name, text = given.text, sha256 = given.sha256,

@@ -67,7 +67,8 @@ H.silent_seconds = 2 -- to end after an output that ended without one
 function H.confine(request, limits)
   local ok, message, code = native.sandbox.check()
   if not ok then
-    return nil, message .. ", without which recipes do not run; --no-sandbox runs one you trust", code
+    return nil, message .. ", without which recipes do not run; --no-sandbox runs one you trust",
+      code
   end
   request.sandbox, message, code = sandbox.policy(request, limits)
   return request.sandbox, message, code

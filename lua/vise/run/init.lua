@@ -228,7 +228,8 @@ function H.target(request)
   end
   local info = native.file.stat(directory)
   if info and info.kind ~= "folder" then
-    return nil, ("--out: '%s' is no folder, expected a folder to make"):format(directory), "argument"
+    return nil, ("--out: '%s' is no folder, expected a folder to make"):format(directory),
+      "argument"
   elseif info then
     local names, message, code = native.file.list(directory)
     if names == nil then

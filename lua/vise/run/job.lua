@@ -22,6 +22,21 @@ local M = {}
 local H = {}
 H.__index = H
 
+---@class vise.JobFitOptions
+---@field candidates table[]
+---@field stats table
+---@field bytes? integer
+---@field bits_per_weight? number
+---@field tokens? integer
+
+---@class vise.JobMeasureOptions
+---@field text any
+---@field protocol string
+---@field against? vise.Model
+---@field name? string
+---@field method? string
+---@field options? table
+
 ---@class vise.Job what a recipe sees
 ---@field seed integer of `--seed`
 ---@field open fun(self, input: any): vise.Model
@@ -186,7 +201,7 @@ end
 
 --- The best choice of candidates for each place within a size: a new model whose file is no larger.
 ---@param m vise.Model
----@param opts {candidates: table[], stats: table, bytes?: integer, bits_per_weight?: number, tokens?: integer}
+---@param opts vise.JobFitOptions a budget: bytes or bits_per_weight
 function H:fit(m, opts)
   local original = self:_model(m, "fit")
   local given = check.options("fit", H.fit_rows, H.plain("fit", opts, H.fit_names))
@@ -237,7 +252,7 @@ end
 
 --- Measure a model on a text; the row is recorded and returned.
 ---@param m vise.Model
----@param opts {text: any, protocol: string, against?: vise.Model, name?: string, method?: string, options?: table}
+---@param opts vise.JobMeasureOptions
 --- `method` and `options` stand in the row as they are given, for whoever reads many
 ---@return table row frozen
 function H:measure(m, opts)
@@ -301,8 +316,8 @@ end
 function H.measure_parts(m, against, text, protocol, share)
   local model_key, against_key = m:_identity(), against and against:_identity() or ""
   return model_key and against_key and {
-    metric = metric.VERSION, model = model_key, ["model to compare with"] = against_key, text = text,
-    protocol = protocol, share = share or 1,
+    metric = metric.VERSION, model = model_key, ["model to compare with"] = against_key,
+    text = text, protocol = protocol, share = share or 1,
   } or nil
 end
 

@@ -15,10 +15,17 @@ local H = {}
 ---@field key string what the data are, for the checkpoint
 ---@field batch fun(self, step: integer): table a batch by its number, from 1
 
+---@class vise.StreamOptions
+---@field text? string with `tokenizer`, or else `ids`
+---@field tokenizer? vise.Tokenizer
+---@field ids? vise.Tensor [n] i32
+---@field length? integer 256 if absent
+---@field batch? integer 8 if absent
+---@field seed? integer 0 if absent
+
 --- Windows of a token stream: each has `length` tokens and, as targets, those one further on.
 --- The last tokens that fill no window are left out.
----@param options {text?: string, tokenizer?: vise.Tokenizer, ids?: vise.Tensor, length?: integer, batch?: integer, seed?: integer}
----   ids [n] i32, or a text and its tokenizer; length 256, batch 8, seed 0
+---@param options vise.StreamOptions
 ---@return vise.Loader batches have ids and targets [batch * length] i32, and starts
 function M.windows(options)
   local plain = { length = options.length, batch = options.batch, seed = options.seed }

@@ -57,8 +57,8 @@ M.rows = {
 --- Train. Raises for wrong options and for a loss or gradients that are not finite: parameters are
 --- then those before the step, and the checkpoint stays the last that was written.
 ---@param options vise.TrainOptions
----@return {losses: number[], seconds: number, resumed: integer}|nil result losses of all steps, also
---- of those before it was resumed; seconds of this time; the step it went on from
+---@return {losses: number[], seconds: number, resumed: integer}|nil result losses of all steps,
+--- also of those before it was resumed; seconds of this time; the step it went on from
 ---@return string? message
 ---@return string? code "cancelled", "io", "format"
 function M.run(options)

@@ -20,9 +20,11 @@ Network.__index = Network
 
 ---@class vise.NetworkOptions
 ---@field train? string[] patterns of the places and tensors that are parameters; all if absent
----@field through? fun(name: string, w: vise.Value|vise.Tensor|vise.Weight): any what a weight becomes
---- before it is used, at its place: rounded, masked, adapted. What is not trained is a vise.Weight
----@field recompute? boolean keep the inputs of layers alone and compute the rest again on the way back
+---@field through? fun(name: string, w: vise.Value|vise.Tensor|vise.Weight): any what a weight
+--- becomes before it is used, at its place: rounded, masked, adapted. What is not trained is a
+--- vise.Weight
+---@field recompute? boolean keep the inputs of layers alone and compute the rest again on the way
+--- back
 
 --- Parameters are copies in f32: the model stays as it is.
 ---@param m vise.Model

@@ -69,10 +69,12 @@ table.move(job.options, 1, #job.options, 1 + #H.options, H.options)
 ---@type vise.Command
 return {
   summary = "run a recipe or a bundle and record it",
-  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--why] [--untrusted] [--out DIR] [--seed N] [--json]" },
+  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--why] [--untrusted] [--out DIR] [--seed N] "
+    .. "[--json]" },
   positional = {
-    { name = "RECIPE|BUNDLE", doc = "a Lua file, or one of `vise bundle`, which is always untrusted; "
-      .. "`vise run RECIPE --help` shows its parameters" },
+    { name = "RECIPE|BUNDLE",
+      doc = "a Lua file, or one of `vise bundle`, which is always untrusted; "
+        .. "`vise run RECIPE --help` shows its parameters" },
     { name = "NAME=VALUE", doc = "a parameter of the recipe", optional = true, many = true },
   },
   options = H.options,

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise sweep: a recipe over its parameters.
 
-local check = require("vise.check")
 local display_of = require("vise.cli.sweep_display")
 local drive = require("vise.sweep.drive")
 local exit = require("vise.cli.exit")

@@ -48,8 +48,8 @@ function M.new(config)
     width = width,
     inner = config:integers("intermediate_size", n_layers),
     heads = heads,
-    kv_heads = config:get("num_key_value_heads") and config:integers("num_key_value_heads", n_layers)
-      or heads,
+    kv_heads = config:get("num_key_value_heads")
+      and config:integers("num_key_value_heads", n_layers) or heads,
     head_dim = config:integer("head_dim", not is_list and math.max(width // heads[1], 1) or nil),
     eps = config:positive("rms_norm_eps", 1e-6),
     windows = H.windows(config),
@@ -72,8 +72,8 @@ function M.new(config)
 end
 
 --- Hidden states after the last norm.
----@param model vise.Model gives weight(place), vector(name), and may have reach(place, x), which is told
---- what comes to the weight of a place before it does
+---@param model vise.Model gives weight(place), vector(name), and may have reach(place, x), which is
+--- told what comes to the weight of a place before it does
 ---@param batch table {ids = i32 tensor [t], starts = {1, ...}}
 ---@param caches? userdata[] one per layer (see `caches`): the batch continues their sequence
 ---@return vise.Tensor [t, width] f32
@@ -272,7 +272,8 @@ function H.relate(net, layer, at, n)
     { place = n.v, dim = 1, times = net.head_dim },
     { place = n.o, dim = 2, times = group },
   } }
-  net.coupled[#net.coupled + 1] = { name = at .. ".mlp.neurons", size = net.inner[layer + 1], parts = {
+  local size = net.inner[layer + 1]
+  net.coupled[#net.coupled + 1] = { name = at .. ".mlp.neurons", size = size, parts = {
     { place = n.gate, dim = 1, times = 1 },
     { place = n.up, dim = 1, times = 1 },
     { place = n.down, dim = 2, times = 1 },

@@ -90,8 +90,8 @@ end
 function H.same(config, name, sizes, arch)
   for _, size in ipairs(sizes) do
     if size ~= sizes[1] then
-      refusal.refuse(("config: %s differs by layer (%s), which GGUF files of architecture %s cannot say")
-        :format(name, table.concat(config[name], ", "), arch), "unsupported")
+      refusal.refuse(("config: %s differs by layer (%s), which GGUF files of architecture %s "
+        .. "cannot say"):format(name, table.concat(config[name], ", "), arch), "unsupported")
     end
   end
   return sizes[1]
@@ -181,7 +181,8 @@ function H.llama3(file)
   local theta = tonumber((file:value(arch .. ".rope.freq_base"))) or 10000.0
   local expected = H.divisors(scaling, theta, 2 * #is)
   for i = 1, #is do
-    if not (math.abs(is[i] - expected[i]) <= 1e-5 * expected[i]) then
+    local is_near = math.abs(is[i] - expected[i]) <= 1e-5 * expected[i] -- which a NaN is not
+    if not is_near then
       refusal.refuse("tensor 'rope_freqs.weight' has other numbers than Llama 3's rule gives",
         "unsupported")
     end

@@ -175,7 +175,8 @@ function TestHostile:test_an_out_that_is_no_new_folder()
   assert(native.file.replace(base .. "/file", ""))
   assert(os.execute(("cd '%s' && ln -s nowhere link"):format(base)))
   for name, message in pairs({ link = "is a symbolic link, expected a folder to make",
-    file = "is no folder, expected a folder to make", full = "is not empty, expected a new one" }) do
+    file = "is no folder, expected a folder to make",
+    full = "is not empty, expected a new one" }) do
     local _, code, errors = program.run({ "compress", folder, "--method", "rtn", "--out",
       base .. "/" .. name })
     lu.assertEquals(code, 2)
@@ -203,27 +204,27 @@ end }]]))
   lu.assertStrContains(more, "\\x1b[2Je")
 end
 
-local code = lu.LuaUnit.run()
-program.clean()
 -- What is hashed must be what is opened: one of the two would be neither.
 function TestHostile:test_a_folder_of_two_models_is_refused()
-  local folder = tiny_model.write(program.folder() .. "/model")
-  local out = program.folder() .. "/out"
-  lu.assertEquals(select(2, program.run({ "compress", folder, "--method", "rtn", "--out", out })), 0)
-  assert(native.file.replace(folder .. "/model.vise", assert(native.file.read(out .. "/model.vise"))))
+  local folder = tiny_model.write(program.folder() .. "/two")
+  local out = program.folder() .. "/of-two"
+  local _, made = program.run({ "compress", folder, "--method", "rtn", "--out", out })
+  lu.assertEquals(made, 0)
+  local sealed = assert(native.file.read(out .. "/model.vise"))
+  assert(native.file.replace(folder .. "/model.vise", sealed))
   for _, command in ipairs({ { "inspect", folder },
     { "compress", folder, "--method", "rtn", "--out", out .. "2" } }) do
     local _, code, errors = program.run(command)
     lu.assertEquals(code, 1)
-    lu.assertStrContains(errors, "model: has both config.json and model.vise, expected one")
+    lu.assertStrContains(errors, "two: has both config.json and model.vise, expected one")
   end
   lu.assertNil((native.file.stat(out .. "2")))
 end
 
 -- A link may lead to anything the user can read; only a tokenizer is sealed as one.
 function TestHostile:test_what_is_no_tokenizer_is_sealed_into_no_file()
-  local folder = tiny_model.write(program.folder() .. "/model")
-  local out = program.folder() .. "/out"
+  local folder = tiny_model.write(program.folder() .. "/secret")
+  local out = program.folder() .. "/of-secret"
   local name = native.file.stat(folder .. "/tokenizer.model") and "tokenizer.model"
     or "tokenizer.json"
   assert(native.file.replace(folder .. "/" .. name, "SECRET-KEY-12345"))
@@ -233,4 +234,6 @@ function TestHostile:test_what_is_no_tokenizer_is_sealed_into_no_file()
   lu.assertNil((native.file.stat(out)))
 end
 
+local code = lu.LuaUnit.run()
+program.clean()
 os.exit(code)

@@ -50,7 +50,8 @@ function TestCommands:test_eval_shows_its_windows_and_says_when_they_are_few()
     lu.assertStrContains(output, expected[2] or "NLL/byte")
     lu.assertEquals(output:find("error bars") ~= nil, expected[2] ~= nil, name)
     lu.assertNotStrContains(output, "nan")
-    local shows_error = output:find("perplexity  +[%d.]+ ± ") and output:find("agreement  100.0 ± 0.0 %%")
+    local shows_error = output:find("perplexity  +[%d.]+ ± ")
+      and output:find("agreement  100.0 ± 0.0 %%")
     lu.assertEquals(shows_error ~= nil, name ~= "nll-512", output)
   end
 end

@@ -33,7 +33,8 @@ function TestCorpus:test_it_writes_images_into_a_folder()
 
   lu.assertEquals(code, 0)
   lu.assertStrContains(output, folder .. "/train-images-idx3-ubyte")
-  lu.assertEquals(native.file.list(folder), { "train-images-idx3-ubyte", "train-labels-idx1-ubyte" })
+  lu.assertEquals(native.file.list(folder),
+    { "train-images-idx3-ubyte", "train-labels-idx1-ubyte" })
 end
 
 function TestCorpus:test_what_is_wrong_is_said()

@@ -62,7 +62,8 @@ function TestRuns:test_rows_have_the_promised_keys_and_the_bytes_on_disk()
   end
   lu.assertEquals(result.rows[1].name, "original")
   lu.assertNil(result.rows[1].kl)
-  for _, key in ipairs({ "kl_se", "kl_median_se", "kl_p99_se", "top1", "top1_se", "nll_delta_se" }) do
+  for _, key in ipairs({ "kl_se", "kl_median_se", "kl_p99_se", "top1", "top1_se",
+    "nll_delta_se" }) do
     lu.assertIsNumber(result.rows[2][key], key)
   end
   lu.assertEquals(result.rows[2].bits_per_weight, result.artifact.bits_per_weight)

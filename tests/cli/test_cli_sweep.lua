@@ -178,7 +178,8 @@ function TestMeasured:test_objectives_front_and_halving_of_a_real_recipe()
   lu.assertEquals(a, { kl = record.rows[2].kl, bytes = record.artifact.bytes })
   lu.assertNil(record.share)
 
-  local halved = run("group=16,32,64", "--search", "halving", "--objective", "kl", "--out", "halved")
+  local halved = run("group=16,32,64", "--search", "halving", "--objective", "kl",
+    "--out", "halved")
   local shares = {}
   for _, trial in ipairs(halved.trials) do
     shares[trial.status] = (shares[trial.status] or 0) + 1

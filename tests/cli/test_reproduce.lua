@@ -54,7 +54,8 @@ H.bundle_text = assert(native.file.read(H.folder .. "/mine.bundle"))
 function H.with(change, command, ...)
   local bundle = native.json.decode(H.bundle_text)
   local path = H.write("changed.bundle", change(bundle) or native.json.encode(bundle))
-  local output, code, errors = program.run({ command, path, "--out", H.out("again"), "--json", ... })
+  local output, code, errors = program.run(
+    { command, path, "--out", H.out("again"), "--json", ... })
   return errors, code, code < 2 and native.json.decode(output) or nil
 end
 
@@ -63,7 +64,8 @@ local function inputs()
 end
 
 function TestReproduce:test_a_run_directory_gives_again_what_it_holds()
-  local report = program.json({ "reproduce", H.folder .. "/run", "--out", H.out("again"), "--json" })
+  local report = program.json(
+    { "reproduce", H.folder .. "/run", "--out", H.out("again"), "--json" })
 
   lu.assertTrue(report.passed)
   lu.assertTrue(report.artifact.is_same)
@@ -85,7 +87,8 @@ function TestReproduce:test_a_bundle_says_nothing_of_the_machine_and_runs_where_
   lu.assertNil(H.bundle_text:find(H.folder, 1, true))
   local errors, code = H.with(function() end, "reproduce")
   lu.assertEquals(code, 2)
-  lu.assertStrContains(errors, "missing model=... (model of sha256 " .. H.record.inputs.model.sha256)
+  lu.assertStrContains(errors,
+    "missing model=... (model of sha256 " .. H.record.inputs.model.sha256)
 
   local _, again, report = H.with(function() end, "reproduce", inputs())
   lu.assertEquals(again, 0)
@@ -166,7 +169,8 @@ return vise.recipe { params = { model = vise.param.model() }, run = function(p, 
   local bundle = H.folder .. "/with.bundle"
   program.json({ "bundle", path, "model=" .. H.model, "--out", bundle, "--json" })
   assert(native.file.remove_tree(H.folder .. "/parts"))
-  local first = program.json({ "run", bundle, "model=" .. H.model, "--out", H.out("one"), "--json" })
+  local first = program.json(
+    { "run", bundle, "model=" .. H.model, "--out", H.out("one"), "--json" })
   local again = program.json({ "reproduce", H.folder .. "/one", "--out", H.out("two"), "--json" })
   lu.assertEquals(again.artifact, { claimed = first.artifact.hash, obtained = first.artifact.hash,
     is_same = true })

@@ -118,7 +118,8 @@ end
 --- A kernel without them is one where the calls do not exist, which a filter around vise can show.
 function TestSandbox:test_where_the_kernel_offers_no_sandbox_recipes_do_not_run()
   local without = ("package.cpath = '%s/tests/lua/?.so;' .. package.cpath "
-    .. "require('attack').take_away(%%s) require('attack').exec(...)"):format(os.getenv("VISE_BUILD"))
+    .. "require('attack').take_away(%%s) require('attack').exec(...)")
+    :format(os.getenv("VISE_BUILD"))
   for calls, lacks in pairs({
     ["'landlock_create_ruleset'"] = "Landlock",
     ["'seccomp'"] = "seccomp",
@@ -129,8 +130,8 @@ function TestSandbox:test_where_the_kernel_offers_no_sandbox_recipes_do_not_run(
     local function run(...)
       local argv = { "lua5.4", script, program.VISE, "run", H.good,
         "model=" .. H.model, "text=" .. H.folder .. "/text.txt", ... }
-      local p <close> = assert(native.process.spawn({ argv = argv, keep_errors = true, capture = true,
-        env = { LUA_INIT = false } }))
+      local p <close> = assert(native.process.spawn({ argv = argv, keep_errors = true,
+        capture = true, env = { LUA_INIT = false } }))
       return p:wait(120), p:errors()
     end
     local code, errors = run("--out", H.folder .. "/never")

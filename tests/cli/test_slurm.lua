@@ -7,8 +7,8 @@ local native = require("vise.native")
 local program = require("support.program")
 
 local function shell(script, env)
-  local process <close> = assert(native.process.spawn({ argv = { "/bin/sh", "-c", script }, env = env,
-    capture = true }))
+  local process <close> = assert(native.process.spawn({ argv = { "/bin/sh", "-c", script },
+    env = env, capture = true }))
   local lines = {}
   for line in function() return process:read_line() end do
     lines[#lines + 1] = line
@@ -68,8 +68,9 @@ end
 TestSlurm = {}
 
 function TestSlurm:test_forty_trials_end_with_one_result_each_though_a_node_dies()
-  local argv = { "/bin/sh", "-c", 'cd "$VISE_TEST_FOLDER" && exec "$@"', "sh", program.VISE, "sweep",
-    "busy.lua", "n=1..40", "--engine", "slurm", "--out", "s", "--jobs", "4", "--chunk", "4", "--json" }
+  local argv = { "/bin/sh", "-c", 'cd "$VISE_TEST_FOLDER" && exec "$@"', "sh", program.VISE,
+    "sweep", "busy.lua", "n=1..40", "--engine", "slurm", "--out", "s", "--jobs", "4",
+    "--chunk", "4", "--json" }
   local process <close> = assert(native.process.spawn({ argv = argv, env = env, capture = true }))
   for _ = 1, 600 do
     if #names(folder .. "/s/runs") >= 4 then
@@ -86,7 +87,8 @@ function TestSlurm:test_forty_trials_end_with_one_result_each_though_a_node_dies
   local expected = {}
   for i = 1, 40 do
     local trial = result.trials[i]
-    lu.assertEquals({ trial.id, trial.params.n, trial.status }, { i, i, i == 33 and "failed" or "done" })
+    lu.assertEquals({ trial.id, trial.params.n, trial.status },
+      { i, i, i == 33 and "failed" or "done" })
     expected[#expected + 1] = i ~= 33 and ("%04d"):format(i) or nil
   end
   lu.assertEquals(#result.trials, 40)

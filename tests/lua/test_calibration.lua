@@ -171,7 +171,8 @@ end
 function TestCalibration:test_an_embedding_alone_has_no_inputs()
   local m = H.open(self.folder)
   local plan = calibration.new({ text = H.TEXT })
-  lu.assertErrorMsgContains("embed: probe: needs statistics of the inputs, and an embedding looks rows up",
+  lu.assertErrorMsgContains(
+    "embed: probe: needs statistics of the inputs, and an embedding looks rows up",
     m.compress, m, { { match = "*", method = "probe", stats = plan } })
   local small = m:compress({ { match = "*", method = "probe", stats = plan,
     otherwise = { method = "rtn" } } })
@@ -188,7 +189,8 @@ function TestCalibration:test_notes_of_methods_are_kept_and_told()
     { on_note = function(place, text) told[place] = text end })
   assert(small:weight("layers.1.mlp.down"))
   lu.assertEquals(told, { ["layers.1.mlp.down"] = "a note on layers.1.mlp.down" })
-  lu.assertEquals(small.notes, { { place = "layers.1.mlp.down", text = told["layers.1.mlp.down"] } })
+  lu.assertEquals(small.notes,
+    { { place = "layers.1.mlp.down", text = told["layers.1.mlp.down"] } })
 end
 
 --- What compress makes with a cache, and how many weights it had to make.

@@ -71,7 +71,8 @@ end
 -- in the middle of whose range is 1; all of it is exact in f16.
 function TestColumns:test_smoothquant_scales_by_the_ranges_of_both()
   local w <close> = weight.dense(native.tensor.from("f32", { 2, 2 }, { 1, 4, -0.5, 2 }))
-  local s <close> = native.stats.moments(2):add(native.tensor.from("f32", { 2, 2 }, { 4, 1, 2, -1 }))
+  local s <close> = native.stats.moments(2)
+    :add(native.tensor.from("f32", { 2, 2 }, { 4, 1, 2, -1 }))
   local q <close> = w:quantize({ method = "smoothquant", input = "none", stats = s })
   local tree = q:tree()
   lu.assertEquals(tree.kind, "scaled")

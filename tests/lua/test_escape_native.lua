@@ -127,17 +127,19 @@ stopped("files that stay open are counted", "for _ = 1, 100 do "
 for name, forged in pairs({
   ["no JSON"] = { "hello", "what is no event" },
   ["an event that is unknown"] = { '{"event": "shell", "command": "id"}', "what is no event" },
-  ["a row of tables"] = { '{"event": "row", "is_kept": false, "row": {"name": {}, "protocol": "p"}}', "row: row" },
-  ["a row of unknown numbers"] =
-    { '{"event": "row", "is_kept": false, "row": {"name": "n", "protocol": "p", "score": 1}}', "row: row" },
-  ["an artifact elsewhere"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {"file": "../../x", '
-    .. '"hash": "00", "bytes": 1, "packed_bytes": 1, "bits_per_weight": 1}}', "saved: artifact" },
+  ["a row of tables"] = { '{"event": "row", "is_kept": false, '
+    .. '"row": {"name": {}, "protocol": "p"}}', "row: row" },
+  ["a row of unknown numbers"] = { '{"event": "row", "is_kept": false, '
+    .. '"row": {"name": "n", "protocol": "p", "score": 1}}', "row: row" },
+  ["an artifact elsewhere"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {'
+    .. '"file": "../../x", "hash": "00", "bytes": 1, "packed_bytes": 1, '
+    .. '"bits_per_weight": 1}}', "saved: artifact" },
   ["an artifact that is not there"] = { '{"event": "saved", "errors": {}, "rows": [], "artifact": {'
     .. '"file": "model.vise", "hash": "' .. ("0"):rep(64) .. '", "bytes": 1, "packed_bytes": 1, '
     .. '"bits_per_weight": 1}}', "model.vise" },
-  ["rows of an artifact that are not there"] = { '{"event": "saved", "errors": {}, "rows": [7], "artifact": {'
-    .. '"file": "model.vise", "hash": "' .. ("0"):rep(64) .. '", "bytes": 1, "packed_bytes": 1, '
-    .. '"bits_per_weight": 1}}', "row 7" },
+  ["rows of an artifact that are not there"] = { '{"event": "saved", "errors": {}, "rows": [7], '
+    .. '"artifact": {"file": "model.vise", "hash": "' .. ("0"):rep(64) .. '", "bytes": 1, '
+    .. '"packed_bytes": 1, "bits_per_weight": 1}}', "row 7" },
   ["an end without a number"] = { '{"event": "end"}', "end: peak_memory_bytes" },
   ["a nest of lists"] = { ("["):rep(100000), "what is no event" },
   ["a line without end"] = { ("x"):rep(3 << 20), "a line of more than 1048576 bytes" },
@@ -161,7 +163,8 @@ end
 function TestEscapeNative:test_a_forged_description_does_not_open_other_files()
   local text = hostile.recipe("")
   text = text:gsub("^", '(function() local s = [==[{"event": "description", "about": "", '
-    .. '"claims": {}, "params": [{"name": "x", "kind": "file", "doc": "", "default": "/etc/passwd"}]}'
+    .. '"claims": {}, "params": [{"name": "x", "kind": "file", "doc": "", '
+    .. '"default": "/etc/passwd"}]}'
     .. ']==] .. "\\n" string.attack.call("write", 1, s, #s) end)()\n')
   lu.assertStrContains(hostile.run(text) or "it went on",
     "r.lua: loading it: its process printed what is no event: description: params")
@@ -185,7 +188,8 @@ function TestEscapeNative:test_threads_are_those_of_the_pool()
 end
 
 function TestEscapeNative:test_memory_ends_where_its_limit_says()
-  local message, lines = hostile.run(hostile.recipe("job:log(tostring(ATTACK.eat(1 << 32, 1 << 20)))"),
+  local message, lines = hostile.run(
+    hostile.recipe("job:log(tostring(ATTACK.eat(1 << 32, 1 << 20)))"),
     { seconds = 60, ram_bytes = 64 << 20 })
   lu.assertNil(message)
   lu.assertTrue(tonumber(lines[1]) <= 64 << 20)
@@ -193,7 +197,8 @@ end
 
 function TestEscapeNative:test_the_environment_is_wiped_and_its_strings_too()
   local message, lines = hostile.run(hostile.recipe(
-    "job:log('env ' .. ATTACK.environment()) job:log('was ' .. ATTACK.remembered():gsub('%z', ''))"))
+    "job:log('env ' .. ATTACK.environment()) "
+    .. "job:log('was ' .. ATTACK.remembered():gsub('%z', ''))"))
   lu.assertNil(message)
   lu.assertEquals(#lines, 2)
   lu.assertNil(table.concat(lines):find(hostile.SECRET, 1, true))

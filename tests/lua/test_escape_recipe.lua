@@ -79,7 +79,8 @@ body("code from a file", "dofile('FOLDER/home/secret')", "unknown global 'dofile
 body("the collector", "collectgarbage('stop')", "unknown global 'collectgarbage'")
 body("the global table", "_G.os.exit(0)", "unknown global '_G'")
 body("bytecode of a function", "string.dump(job.open)", "attempt to call a nil value")
-body("a module of vise that opens files", "local _ = require('vise').model", "unknown field 'model'")
+body("a module of vise that opens files", "local _ = require('vise').model",
+  "unknown field 'model'")
 body("the native module", "local _ = require('vise').native", "unknown field 'native'")
 body("a network", "require('socket')", "module 'socket' is not there")
 
@@ -102,10 +103,13 @@ body("an error that is a table", "error({ code = 0 })", "r.lua:3: table")
 body("an error that is nothing", "error(nil)", "r.lua:3: nil")
 body("a sort by chance", [[
 local t, n = {}, 0 for i = 1, 1000 do t[i] = i end
-table.sort(t, function() n = n + 1 return n % 2 == 0 end) error("sorted")]], "invalid order function")
-file("bytecode for a recipe", string.dump(load("return 1")), "r.lua: loading it: attempt to load a binary chunk")
+table.sort(t, function() n = n + 1 return n % 2 == 0 end) error("sorted")]],
+  "invalid order function")
+file("bytecode for a recipe", string.dump(load("return 1")),
+  "r.lua: loading it: attempt to load a binary chunk")
 file("nothing for a recipe", "", "r.lua: the file returns no vise.recipe")
-file("a nest of tables in the source", "return " .. ("{"):rep(300), "r.lua: loading it: C stack overflow")
+file("a nest of tables in the source", "return " .. ("{"):rep(300),
+  "r.lua: loading it: C stack overflow")
 file("a nest of calls in the source", "return " .. ("f("):rep(100000),
   "r.lua: loading it: C stack overflow")
 file("a nest of tables for claims", HEAD .. [[
@@ -136,7 +140,8 @@ local function f(s) return (s:gsub(".", f)) end f("x")]], "r.lua:3: C stack over
 body("a recursion of metatables", [[
 local t = setmetatable({}, {}) getmetatable(t).__index = function(s, k) return s[k .. k] end
 local _ = t.x]], "not enough memory")
-body("a deep pattern", [[local _ = ("x"):rep(1 << 20):match(("(x*)"):rep(40) .. "y")]], "too many captures")
+body("a deep pattern", [[local _ = ("x"):rep(1 << 20):match(("(x*)"):rep(40) .. "y")]],
+  "too many captures")
 body("a log without end", "while true do job:log(('x'):rep(1000)) end",
   "more than 4.0 MiB (--max-output)")
 body("a line without end", "job:log(('x'):rep(2 << 20))", "a line of more than 1048576 bytes")

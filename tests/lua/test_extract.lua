@@ -90,7 +90,8 @@ function TestExtract:test_what_cannot_be_done_is_refused()
   local tied_folder = os.tmpname()
   os.remove(tied_folder)
   local tied = assert(model.open(tiny_model.write(tied_folder, { tied = true })))
-  lu.assertErrorMsgContains("extract: tuned has head [320, 64] tied, expected head [320, 64] as the base",
+  lu.assertErrorMsgContains(
+    "extract: tuned has head [320, 64] tied, expected head [320, 64] as the base",
     base.extract, base, tied)
   lu.assertErrorMsgContains("extract: no place matches 'mpl.*'", base.extract, base, base,
     { match = "mpl.*" })

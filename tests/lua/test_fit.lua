@@ -89,7 +89,8 @@ function TestKnapsack:test_many_items_come_within_a_thousandth_of_the_bound()
 end
 
 function TestKnapsack:test_a_budget_below_the_smallest_choice_is_no_choice()
-  local items = { { { bytes = 10, loss = 1 }, { bytes = 20, loss = 0 } }, { { bytes = 5, loss = 1 } } }
+  local items = { { { bytes = 10, loss = 1 }, { bytes = 20, loss = 0 } },
+    { { bytes = 5, loss = 1 } } }
   lu.assertEquals({ knapsack.solve(items, 14) }, { nil, 15 })
   lu.assertEquals({ knapsack.solve(items, 15) }, { { 1, 1 }, 15 })
   lu.assertEquals({ knapsack.solve(items, 25) }, { { 2, 1 }, 25 })

@@ -146,7 +146,8 @@ H.rows = {
     local y = { n = 3 }
     for i = 1, #x do
       local c = (i - 1) % 3 + 1
-      y[i] = (x[i] - ({ 0.5, -1, 2 })[c]) / math.sqrt(({ 1, 4, 0.25 })[c] + 1e-5) * gain[c] + bias[c]
+      y[i] = (x[i] - ({ 0.5, -1, 2 })[c]) / math.sqrt(({ 1, 4, 0.25 })[c] + 1e-5) * gain[c]
+        + bias[c]
     end
     return y
   end },
@@ -314,13 +315,13 @@ function H.check(name, shapes, operation, formula)
   local tape <close> = grad.tape()
   local y = operation(table.unpack(values))
   local wanted = formula(table.unpack(arguments))
-  local c, weights = nil, {}
+  local weights = {}
   if type(y.data) == "number" then
     H.expect_near(name, { y.data }, { wanted })
     tape:backward(y)
   else
     H.expect_near(name, y.data:table(), wanted)
-    c = native.core.random_tensor("f32", y:shape(), 2, name)
+    local c = native.core.random_tensor("f32", y:shape(), 2, name)
     weights = c:table()
     tape:backward(y, c)
   end
@@ -417,7 +418,7 @@ end
 function TestGrad:test_without_a_tape_operations_give_tensors()
   local x = grad.parameter(native.core.random_tensor("f32", { 5, 9 }, 1, "x"))
   lu.assertEquals(type(grad.add(x, x)), "userdata")
-  local tape <close> = grad.tape()
+  local _ <close> = grad.tape()
   lu.assertTrue(grad.is_value(grad.add(x, x)))
   lu.assertEquals(type(grad.add(x.data, x.data)), "userdata")
 end

@@ -49,7 +49,8 @@ end
 function TestKmeans:test_smaller_tables_fit_better()
   local w <close> = H.weight(32, 512)
   local before = math.huge
-  for _, options in ipairs({ { per = "tensor" }, { per = "row" }, { per = "group", group = 64 } }) do
+  for _, options in ipairs({ { per = "tensor" }, { per = "row" },
+    { per = "group", group = 64 } }) do
     options.bits = 3
     local q <close> = w:share(options)
     lu.assertTrue(q:error(w) < before)

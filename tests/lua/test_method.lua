@@ -51,7 +51,8 @@ end
 
 function TestMethod:test_defaults_are_filled_in()
   lu.assertEquals(method.resolve("rtn", { bits = 3 }), {
-    format = "int", bits = 3, per = "group", group = 64, symmetric = true, scale = "f16", search = "mse",
+    format = "int", bits = 3, per = "group", group = 64, symmetric = true, scale = "f16",
+    search = "mse",
   })
 end
 

@@ -97,7 +97,10 @@ end
 
 function TestContract:test_nan_and_infinity_are_refused_with_their_place()
   for _, bad in ipairs({ 0 / 0, math.huge, -math.huge }) do
-    H.each(9, 70, function(x, i) return i >= 2 * 70 + 67 and bad or x end, function(variant, extra, w)
+    local function with_bad(x, i)
+      return i >= 2 * 70 + 67 and bad or x
+    end
+    H.each(9, 70, with_bad, function(variant, extra, w)
       lu.assertErrorMsgContains("row 2, column 66", H.run, variant, w, extra)
     end)
   end
@@ -134,7 +137,8 @@ function TestContract:test_levels_of_the_processor_change_nothing_of_exact_metho
   local first
   for _, level in ipairs({ "ref", "avx2", "avx512" }) do
     local process <close> = assert(native.process.spawn({
-      argv = { arg[-1] or "lua5.4", arg[0], "--digest" }, env = { VISE_CPU = level }, capture = true,
+      argv = { arg[-1] or "lua5.4", arg[0], "--digest" }, env = { VISE_CPU = level },
+      capture = true,
     }))
     local digest = process:read_line()
     lu.assertEquals(process:wait(), 0)

@@ -8,7 +8,8 @@ TestMethodPage = {}
 local page = assert(loadfile("share/tools/methods.lua"))().page()
 
 function TestMethodPage:test_the_page_is_what_the_registry_says()
-  local message = "share/doc/methods.md is old: run lua5.4 share/tools/methods.lua > share/doc/methods.md"
+  local message = "share/doc/methods.md is old: "
+    .. "run lua5.4 share/tools/methods.lua > share/doc/methods.md"
   lu.assertTrue(native.file.read("share/doc/methods.md") == page, message)
 end
 

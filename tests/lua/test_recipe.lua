@@ -162,7 +162,8 @@ function TestInclude:test_paths_are_those_from_the_including_file()
 end
 
 function TestInclude:test_a_missing_include_is_wanted_even_if_the_recipe_hides_it()
-  local _, message, _, wanted = load_with('pcall(vise.include, "a/b.lua")\n' .. USES:format("c.lua"))
+  local _, message, _, wanted = load_with(
+    'pcall(vise.include, "a/b.lua")\n' .. USES:format("c.lua"))
 
   lu.assertEquals(wanted, "c.lua")
   lu.assertEquals(message, "r.lua: include: 'c.lua' is not there")
@@ -170,7 +171,8 @@ function TestInclude:test_a_missing_include_is_wanted_even_if_the_recipe_hides_i
 end
 
 function TestInclude:test_what_is_no_file_of_a_recipe_is_refused()
-  for _, name in ipairs({ "../x.lua", "/etc/x.lua", "a/../../x.lua", "x.txt", ".x.lua", "sha256:12" }) do
+  for _, name in ipairs({ "../x.lua", "/etc/x.lua", "a/../../x.lua", "x.txt", ".x.lua",
+    "sha256:12" }) do
     local made, message, _, wanted = load_with(USES:format(name))
     lu.assertNil(made)
     lu.assertNil(wanted)
@@ -181,14 +183,16 @@ end
 function TestInclude:test_trouble_in_an_include_names_its_line()
   local _, message = load_with(USES:format("n.lua"), { "n.lua", "\nerror('no')" })
   lu.assertStrContains(message, "n.lua:2: no")
-  _, message = load_with(USES:format("n.lua"), { "n.lua", 'return require("vise").include "n.lua"' })
+  _, message = load_with(USES:format("n.lua"),
+    { "n.lua", 'return require("vise").include "n.lua"' })
   lu.assertStrContains(message, "include: 'n.lua' includes itself")
 end
 
 function TestInclude:test_the_version_of_recipes_is_checked()
   lu.assertNotNil(load_with("return vise.recipe { recipe_api = 1, run = function() end }"))
   local _, message = load_with("return vise.recipe { recipe_api = 2, run = function() end }")
-  lu.assertEquals(message, "r.lua: recipe: recipe_api is 2, expected 1, which this version of vise has")
+  lu.assertEquals(message,
+    "r.lua: recipe: recipe_api is 2, expected 1, which this version of vise has")
 end
 
 os.exit(lu.LuaUnit.run())

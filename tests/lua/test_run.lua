@@ -79,7 +79,8 @@ function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()
 end
 
 function TestDescribe:test_a_recipe_that_wants_all_memory_is_ended()
-  for _, bomb in ipairs({ 'local s = ("x"):rep(1 << 30)', 'local s = "y" while true do s = s .. s end',
+  for _, bomb in ipairs({ 'local s = ("x"):rep(1 << 30)',
+    'local s = "y" while true do s = s .. s end',
     'local s, t = ("z"):rep(1 << 16), {} while true do t[#t + 1] = s .. #t end' }) do
     local _, message = run.describe(recipe(bomb .. "\n" .. EMPTY))
 
@@ -96,13 +97,15 @@ TestIncludes = {}
 function TestIncludes:setUp()
   self.folder = folder .. "/includes"
   assert(native.file.make_dirs(self.folder .. "/parts"))
-  assert(native.file.replace(self.folder .. "/parts/a.lua", 'return require("vise").include "b.lua"'))
+  assert(native.file.replace(self.folder .. "/parts/a.lua",
+    'return require("vise").include "b.lua"'))
   assert(native.file.replace(self.folder .. "/parts/b.lua", 'return { about = "found" }'))
   assert(native.file.replace(folder .. "/secret.lua", "return { about = 'secret' }"))
 end
 
 function TestIncludes:describe(name)
-  local text = HEAD .. 'return vise.recipe { about = vise.include "%s".about, run = function() end }'
+  local text = HEAD
+    .. 'return vise.recipe { about = vise.include "%s".about, run = function() end }'
   return run.describe({ path = self.folder .. "/r.lua", text = text:format(name) })
 end
 
@@ -140,7 +143,8 @@ function TestIncludes:test_a_request_with_includes_has_no_others()
   local request = { path = self.folder .. "/r.lua", text = text, includes = {} }
 
   lu.assertNil(run.describe(request))
-  request.includes[1] = { key = "parts/b.lua", path = "parts/b.lua", text = "return { about = '2' }" }
+  request.includes[1] = { key = "parts/b.lua", path = "parts/b.lua",
+    text = "return { about = '2' }" }
   lu.assertEquals(assert(run.describe(request)).about, "2")
 end
 

@@ -55,7 +55,8 @@ end
 function TestSpace:test_values_are_written_so_that_they_come_back()
   for _, x in ipairs({ 0.1 + 0.2, 1 / 3, 5e-324, 12, "a b", true }) do
     local text = space.value_text(x)
-    lu.assertEquals(type(x) == "number" and tonumber(text) or text, type(x) == "number" and x or tostring(x))
+    lu.assertEquals(type(x) == "number" and tonumber(text) or text,
+      type(x) == "number" and x or tostring(x))
   end
 end
 
@@ -115,8 +116,8 @@ local function run(name, axes, trials, seed, objectives, numbers)
     for _, proposal in ipairs(proposals) do
       n = n + (proposal.trial and 0 or 1)
       local share = proposal.share or 1
-      table.insert(search.tasks, { trial = proposal.trial or n, params = proposal.params, share = share,
-        numbers = numbers(proposal.params, share) })
+      table.insert(search.tasks, { trial = proposal.trial or n, params = proposal.params,
+        share = share, numbers = numbers(proposal.params, share) })
     end
   end
 end
@@ -184,7 +185,8 @@ function TestSearch:test_tpe_comes_closer_than_random_points_do()
     logs = logs + math.log(random / tpe)
   end
   lu.assertTrue(wins >= 15, wins)
-  lu.assertTrue(logs / 20 > math.log(3), math.exp(logs / 20)) -- the geometric mean: a third and less
+  -- the geometric mean: a third and less
+  lu.assertTrue(logs / 20 > math.log(3), math.exp(logs / 20))
 end
 
 function TestSearch:test_tpe_tries_every_point_of_a_small_space_once_and_outlives_failures()

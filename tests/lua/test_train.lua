@@ -208,7 +208,8 @@ function TestTrain:test_adapters_are_trained_on_frozen_compressed_weights()
   local adapters, list = {}, {}
   for _, name in ipairs({ "layers.0.mlp.up", "layers.1.mlp.up" }) do
     adapters[name] = {
-      a = vise.grad.parameter(native.core.random_tensor("f32", { 4, 32 }, 1, name, 0.2), name .. ".a"),
+      a = vise.grad.parameter(native.core.random_tensor("f32", { 4, 32 }, 1, name, 0.2),
+        name .. ".a"),
       b = vise.grad.parameter(native.tensor.zeros("f32", { 48, 4 }), name .. ".b"),
     }
     table.move({ adapters[name].a, adapters[name].b }, 1, 2, #list + 1, list)

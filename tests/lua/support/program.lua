@@ -21,7 +21,8 @@ function M.run(argv, env)
   table.move(argv, 1, #argv, #words + 1, words)
   H.calls = (H.calls or 0) + 1
   local merged = { VISE_TEST_STDERR = errors_path, VISE_TEST_FOLDER = ".", NO_COLOR = "1",
-    VISE_CACHE = ("%s/cache-%d"):format(M.folder(), H.calls) } -- one each, so that all is done again
+    -- one each, so that all is done again
+    VISE_CACHE = ("%s/cache-%d"):format(M.folder(), H.calls) }
   for name, value in pairs(env or {}) do
     merged[name] = value
   end

@@ -25,8 +25,8 @@ static void cosines(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
-vise_status vise_cosines_run(
-    double *out, const float *x, const float *y, int64_t n, int64_t d, vise_err *err) {
+vise_status
+vise_cosines_run(double *out, const float *x, const float *y, int64_t n, int64_t d, vise_err *err) {
   job s = {out, x, y, d};
   return vise_parallel_for(n, 1 + (1 << 16) / (d + 1), cosines, &s, err);
 }

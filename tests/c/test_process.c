@@ -9,8 +9,12 @@
 
 static vise_status echo(vise_err *err) {
   static const char *const argv[] = {"cat", NULL}, *const env[] = {"A=b", "HOME", NULL};
-  const vise_process_options options = {
-      .argv = argv, .env = env, .input = "one\ntwo", .input_bytes = 7, .is_captured = true, .is_error_kept = true};
+  const vise_process_options options = {.argv = argv,
+                                        .env = env,
+                                        .input = "one\ntwo",
+                                        .input_bytes = 7,
+                                        .is_captured = true,
+                                        .is_error_kept = true};
   vise_process *p;
   const char *line;
   size_t n;

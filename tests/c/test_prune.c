@@ -397,7 +397,7 @@ static void the_smallest_layout_is_taken(void **state) {
   } cases[] = {
       {0.5, "f32", M * K / 8 + 5 * 256 * 4}, /* 1152 values in 4.5 rows of 256 */
       {0.5, "bf16", M * K / 8 + 5 * 256 * 2},
-      {0.5, "int8", M * K / 8 + 5 * 256 + 5 * 4 * 2}, /* a scale of f16 for each 64 */
+      {0.5, "int8", M * K / 8 + 5 * 256 + 5 * 4 * 2},   /* a scale of f16 for each 64 */
       {0.98, "f16", (M + 1) * 4 + M * 2 * 2 + 256 * 2}, /* 2 of 96 stay: floor(94.08) go */
   };
   const vise_method *method = vise_method_find("magnitude");

@@ -16,4 +16,4 @@ if not program then
   os.exit(77)
 end
 local command = "find native tests -name '*.[ch]' | sort | xargs %s --dry-run --Werror"
-os.exit((os.execute(command:format(program))))
+os.exit(os.execute(command:format(program)) == true)

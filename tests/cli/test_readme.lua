@@ -11,14 +11,9 @@ TestReadme = {}
 
 function TestReadme:test_the_transcripts_are_what_the_program_prints()
   local transcripts = H.transcripts()
-  for _, name in ipairs({ "run", "inspect", "verify", "generate" }) do
+  for _, name in ipairs({ "run", "inspect", "verify", "generate", "compress" }) do
     H.compare(transcripts[name], name)
   end
-end
-
-function TestReadme:test_the_transcript_of_a_shared_model_is_what_the_program_prints()
-  H.skip_without_data()
-  H.compare(H.transcripts().compress, "compress")
 end
 
 --- Standard output line by line; what a recipe logs came to standard error.
@@ -44,20 +39,13 @@ function TestReadme:test_the_saved_file_has_the_numbers_of_the_run()
   lu.assertEquals(n, 8)
 end
 
-function H.skip_without_data()
-  if native.file.stat("../shared/data/stories260K") == nil then
-    print("skipped: ../shared/data is not here")
-    lu.skip("../shared/data is not here")
-  end
-end
-
 function H.plain(text)
   return (text:gsub("%p", "%%%0"))
 end
 
 --- The program's standard output, with paths as if its run directories were made here.
 function H.printed(argv)
-  local here, there = { small = true, prose3 = true }, {}
+  local here, there = { small = true, tales3 = true }, {}
   for i, word in ipairs(argv) do
     there[i] = here[word] and program.folder() .. "/" .. word or word
   end

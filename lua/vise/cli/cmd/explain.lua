@@ -123,7 +123,7 @@ H.titles = {
 function H.list(topics, sort)
   for _, topic in ipairs(topics) do
     if topic.sort == sort then
-      term.write(("  %-13s %s\n"):format(topic.name, topic.summary))
+      term.write(("  %-15s %s\n"):format(topic.name, topic.summary))
     end
   end
 end

@@ -19,8 +19,8 @@ M.BATCH_TOKENS = 1024
 ---@class vise.Calibration
 ---@field text string
 ---@field protocol string how the text is cut into windows; every token of a window counts
----@field tokens? integer at most so many, in whole windows spread evenly over the text; up to 32768
---- if absent
+---@field tokens? integer about so many, in whole windows spread evenly over the text, one at least;
+--- up to 32768 if absent
 ---@field sequential boolean statistics of a block are of inputs that passed the compressed blocks
 --- before it; false: of those of the original model
 
@@ -41,7 +41,8 @@ M.rows = {
   { name = "text", kind = "string", doc = "the text itself" },
   { name = "protocol", kind = "string", default = "nll-256",
     doc = "how it is cut into windows (see metrics.md)" },
-  { name = "tokens", kind = "int", min = 1, doc = "at most so many; up to 32768 if absent" },
+  { name = "tokens", kind = "int", min = 1,
+    doc = "about so many, in whole windows; up to 32768 if absent" },
   { name = "sequential", kind = "bool", default = true,
     doc = "statistics of inputs that passed the compressed blocks before" },
 }

@@ -69,6 +69,31 @@ function H.cases.compare.after(rows)
   lu.assertEquals(seen["gptq 3"].options, { bits = 3, group = 32 })
 end
 
+--- One table of candidates, two calibrations: two fits.
+function TestRecipes:test_a_fit_is_of_its_own_calibration()
+  local subject = program.subject()
+  local path = program.folder() .. "/fits.lua"
+  assert(native.file.replace(path, [[
+local vise = require "vise"
+return vise.recipe {
+  params = { model = vise.param.model(), text = vise.param.text() },
+  run = function(p, job)
+    local m = job:open(p.model)
+    local candidates = { { method = "gptq", bits = 2, group = 32 }, { method = "rtn", bits = 8 } }
+    for _, tokens in ipairs { 128, 1000 } do
+      local stats = job:calibrate(m, { text = p.text, tokens = tokens, protocol = "nll-64" })
+      local small = job:fit(m, { candidates = candidates, stats = stats, bits_per_weight = 5,
+        tokens = 200 })
+      job:measure(small, { text = p.text, protocol = "nll-128", against = m })
+    end
+  end,
+}]]))
+  local rows = program.json({ "run", path, "model=" .. subject.model, "text=" .. subject.text,
+    "--json", "--out", program.folder() .. "/fits" }).rows
+  lu.assertTrue(rows[1].kl ~= rows[2].kl, "the second fit is the first")
+  lu.assertTrue(rows[1].bits_per_weight <= 5 and rows[2].bits_per_weight <= 5)
+end
+
 function TestRecipes:test_every_recipe_is_run_here()
   for _, file in ipairs(assert(native.file.list("recipes"))) do
     lu.assertNotNil(H.cases[file:match("^(.*)%.lua$")], file)

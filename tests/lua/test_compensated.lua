@@ -102,16 +102,24 @@ end
 function TestCompensated:test_needs_are_those_of_the_method_that_is_named_too()
   method.register({
     name = "needy", family = "quant", summary = "s", source = "none", version = 1, scope = "weight",
-    needs = { "cross" }, is_exact = true, params = {}, run = function(w)
+    needs = { "gradients" }, is_exact = true, params = {}, run = function(w)
       return w
     end,
   })
   local options = method.resolve("compensated", { base = "needy", rank = 1 })
-  lu.assertEquals(method.needs("compensated", options), { "cross" })
-  lu.assertTrue(method.wants("compensated", "cross", options))
-  lu.assertFalse(method.wants("compensated", "cross", method.resolve("compensated")))
-  lu.assertErrorMsgContains("compensated: needs cross moments", method.check, "compensated", 3, 4,
+  lu.assertEquals(method.needs("compensated", options), { "gradients" })
+  lu.assertTrue(method.wants("compensated", "gradients", options))
+  lu.assertFalse(method.wants("compensated", "gradients", method.resolve("compensated")))
+  lu.assertErrorMsgContains("compensated: needs gradients", method.check, "compensated", 3, 4,
     options)
+end
+
+--- What qronos leaves is no error of the weight: it makes up for the inputs that have changed.
+function TestCompensated:test_a_method_that_follows_drift_is_no_base()
+  lu.assertErrorMsgContains("base is 'qronos', expected one of", method.resolve, "compensated",
+    { base = "qronos" })
+  lu.assertErrorMsgContains("rounding is 'qronos', expected one of", method.resolve, "outliers",
+    { rounding = "qronos" })
 end
 
 os.exit(lu.LuaUnit.run())

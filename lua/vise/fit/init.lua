@@ -54,7 +54,8 @@ end
 ---@param budget integer bytes
 ---@return vise.Rule[] rules for Model:compress, one a place
 ---@return table[] chosen {place, candidate, bytes, error, loss}: candidate is an index
----@return table expected {bytes, loss}: of the file, and nats a token
+---@return table expected {bytes, loss}: of the file, and the sum of the losses, which is below the
+--- divergence of all changes together
 function Fit:choose(budget)
   local items = {}
   for i, place in ipairs(self._places) do
@@ -97,7 +98,11 @@ function H.check(options)
       check.fail("fit: candidate %d: method '%s' is of scope %s, expected weight", i, found.name,
         found.scope)
     end
-    method.resolve(candidate.method, H.options(candidate))
+    local resolved = method.resolve(candidate.method, H.options(candidate))
+    if method.wants(candidate.method, "cross", resolved) then
+      check.fail("fit: candidate %d: %s aims at the outputs before compression, expected a method "
+        .. "that looks at one weight by itself", i, candidate.method)
+    end
   end
 end
 
@@ -179,7 +184,7 @@ end
 
 --- Bytes that a weight has in a file.
 function H.write(weight, path)
-  local writer = must(native.artifact.create(path, { coder = "rans", sync = false }))
+  local writer = must(native.artifact.create(path, { sync = false }))
   must(writer:add_weight("it", weight))
   must(writer:commit("{}"))
   local reader <close> = must(native.artifact.open(path))
@@ -189,7 +194,7 @@ end
 --- Bytes of a file without weights: tensors, tokenizer, index and manifest.
 function H.rest_bytes(model, folder)
   local path = folder .. "/rest.vise"
-  local writer = must(native.artifact.create(path, { coder = "rans", sync = false }))
+  local writer = must(native.artifact.create(path, { sync = false }))
   for _, name in ipairs(model:tensors()) do
     must(writer:add_tensor(name, must(model:tensor(name))))
   end
@@ -262,7 +267,7 @@ function H.divergence(model, name, choice, text, options)
     against = model,
     cache = options.folder .. "/reference",
   }))
-  return math.max(row.kl, H.least_loss)
+  return row.kl == row.kl and math.max(row.kl, H.least_loss) or math.huge
 end
 
 --- The beginning of the calibration text, of about so many tokens, cut at the end of a line.

@@ -49,7 +49,7 @@ return {
   inner = {
     option = "base", default = "rtn", doc = "the method that loses something",
     takes = function(other)
-      return other.family ~= "factor"
+      return other.family ~= "factor" and not method.follows_drift(other)
     end,
   },
   check = function(m, k, resolved)

@@ -94,6 +94,19 @@ function M.wants(name, need, options)
   return false
 end
 
+--- Does a method aim at the outputs before compression? Then what it leaves is no error that
+--- another could make up for.
+---@param method vise.Method
+---@return boolean
+function M.follows_drift(method)
+  for _, need in ipairs(method.needs) do
+    if need == "cross" then
+      return true
+    end
+  end
+  return false
+end
+
 --- What a method needs, its own and that of the method which its options name.
 ---@param name string
 ---@param options? table resolved
@@ -302,7 +315,7 @@ end
 function M.run_model(name, model, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
   if method.needs[1] and extra.calibration == nil then
-    check.fail("%s: needs %s, which is not given (stats = ...)", name, M.needs_text(name))
+    check.fail("%s: needs %s, which is not given" .. H.where_stats, name, M.needs_text(name))
   end
   return method.run(model, resolved, extra)
 end
@@ -477,11 +490,13 @@ function H.apart(method)
   return copy
 end
 
+H.where_stats = " (in a rule stats = job:calibrate(m, { text = ... }); of a command --text FILE)"
+
 --- `extra` has what the method needs; cross moments are part of the moments.
 function H.check_needs(name, resolved, extra)
   for _, need in ipairs(M.needs(name, resolved)) do
     if extra == nil or extra[need == "cross" and "moments" or need] == nil then
-      check.fail("%s: needs %s, which %s not given (stats = ...)", name, H.needs[need],
+      check.fail("%s: needs %s, which %s not given" .. H.where_stats, name, H.needs[need],
         need == "data" and "is" or "are")
     end
   end

@@ -33,7 +33,7 @@ end
 return {
   name = "outliers",
   family = "quant",
-  summary = "the greatest weights as they are, the others by another method",
+  summary = "the greatest weights in 16 bits, beside what another method makes of the rest",
   source = "Kim et al. 2024, arXiv:2306.07629 (SqueezeLLM); "
     .. "Dettmers et al. 2023, arXiv:2306.03078 (SpQR)",
   version = 1,
@@ -48,7 +48,7 @@ return {
   inner = {
     option = "rounding", default = "rtn", doc = "the method of the others",
     takes = function(other)
-      return other.takes_format or other.family == "share"
+      return (other.takes_format or other.family == "share") and not method.follows_drift(other)
     end,
   },
   run = H.run,

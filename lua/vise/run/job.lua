@@ -209,14 +209,16 @@ function H:fit(m, opts)
     check.fail("fit: expected a budget, as bytes or as bits_per_weight")
   end
   local budget = given.bytes or given.bits_per_weight * original:parameters() // 8
+  local candidates, plan = H.copies("fit: candidates", opts.candidates), self._plans[opts.stats]
+  local key = plan and cache.key({ candidates, calibration.key(plan), given.tokens or 0 })
   self._fits = self._fits or {}
-  local fitted = self._fits[opts.candidates]
-  if fitted == nil or fitted.model ~= original then
+  local fitted = key and self._fits[key]
+  if not fitted or fitted.model ~= original then
     local progress
     self._n_fits = (self._n_fits or 0) + 1
     fitted = { model = original, fit = fit.new(original, {
-      candidates = H.copies("fit: candidates", opts.candidates),
-      stats = self._plans[opts.stats],
+      candidates = candidates,
+      stats = plan,
       tokens = given.tokens,
       folder = ("%s/fit-%d"):format(self._cache, self._n_fits),
       on_progress = function(stage, done, total)
@@ -224,7 +226,7 @@ function H:fit(m, opts)
         progress(done, total)
       end,
     }, { seed = self._request.seed }) }
-    self._fits[opts.candidates] = fitted
+    self._fits[key] = fitted
   end
   return self:_fitted(m, fitted.fit, budget // 1 | 0)
 end
@@ -236,7 +238,7 @@ function H:_fitted(m, fitted, budget)
     local rules, rows, expected = fitted:choose(room)
     local handle = self:compress(m, rules)
     local bytes = self:_weigh(self:_model(handle, "fit"))
-    self:note(("fit: %d bytes of %d, expected %d and a divergence of %.5f"):format(bytes, budget,
+    self:note(("fit: %d bytes of %d, expected %d, losses add up to %.5f"):format(bytes, budget,
       expected.bytes, expected.loss))
     for _, row in ipairs(rows) do
       self:note(("fit: %s: candidate %d, %d bytes, error %.5f, loss %.6f"):format(row.place,

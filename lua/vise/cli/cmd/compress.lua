@@ -116,7 +116,8 @@ local flags = {
   { name = "method", kind = "choice", choices = H.names(), value = "NAME", required = true,
     doc = "the method; `vise explain NAME` tells what it does" },
   { name = "match", kind = "string", default = "*", value = "PATTERN", check = H.check_pattern,
-    doc = "which weights, as in recipes: attn.*, mlp.*, layers.0.*" },
+    doc = "which weights, as in recipes: attn.*, mlp.*; *.* are the layers without embedding "
+      .. "and head" },
   { name = "text", kind = "string", value = "FILE",
     doc = "the calibration text, for methods that take statistics" },
   { name = "tokens", kind = "int", min = 1, value = "N",

@@ -140,7 +140,9 @@ function H.print(topic)
   term.write(topic.source and "; " .. topic.source .. "\n" or "\n")
   if topic.sort == "method" then
     local needs = method.needs_text(topic.name)
-    term.write("needs " .. (needs ~= "" and needs or "no data") .. "\n")
+    local uses = #(topic.uses or {}) > 0 and "; uses statistics of the inputs where they are given"
+      or ""
+    term.write("needs " .. (needs ~= "" and needs or "no data") .. uses .. "\n")
   end
   for i, row in ipairs(topic.params or {}) do
     term.write((i == 1 and "\n" or "") .. args.entry(row.name, args.describe(row)) .. "\n")

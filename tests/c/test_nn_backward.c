@@ -95,7 +95,7 @@ static vise_status call_batchnorm(vise_err *err) {
 }
 
 static vise_status call_patches(vise_err *err) {
-  vise_windows g = {.n = 7, .h = 10, .w = 10, .c = D, .size = 3, .stride = 3, .pad = 1};
+  vise_windows g = {.n = 6, .h = 10, .w = 10, .c = D, .size = 3, .stride = 3, .pad = 1};
   const vise_status st = vise_windows_fit(&g, err);
   return st == VISE_OK ? vise_patches_backward(out[0], d_w, &g, err) : st;
 }

@@ -53,6 +53,9 @@ static example new_example(int reach, int64_t group, int64_t n_groups, int64_t n
                                .n_groups = n_groups,
                                .group = group,
                                .reach = reach};
+  if (e.panel.lows == NULL) {
+    free(lows);
+  }
   e.packed = check_create((size_t)(32 * e.k), 0);
   e.panel.codes = e.packed.data;
   return e;

@@ -203,7 +203,8 @@ function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
     return ASK .. "</html>\n"
   end)
   assert(native.file.replace(folder .. "/asked.html", page))
-  local process <close> = assert(native.process.spawn({ capture = true, keep_errors = true, argv = {
+  local process <close> = assert(native.process.spawn({ capture = true, keep_errors = true,
+    env = { LD_PRELOAD = false }, argv = { -- no sanitizer of ours in the browser
     "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900",
     "--user-data-dir=" .. folder .. "/profile", "--virtual-time-budget=30000", "--dump-dom",
     "file://" .. folder .. "/asked.html" } }))

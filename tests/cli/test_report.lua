@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- vise report: the front marked, numbers exact in files, a page that works in a browser.
 local fake_run = require("support.fake_run")
 local lu = require("luaunit")

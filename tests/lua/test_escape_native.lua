@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- What a recipe cannot do that broke out of Lua: machine code in its process, in the real sandbox.
 -- The calls are made by tests/support/attack.c, which is loaded before the sandbox is entered.
 local hostile = require("support.hostile")

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- What a hostile recipe cannot do: each is stopped with a line that says why, within its limits,
 --- and the parent is none the worse.
 local hostile = require("support.hostile")

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- vise.run: what a recipe says of itself, arguments resolved in order, inputs found and hashed.
 local input = require("vise.run.input")
 local lu = require("luaunit")

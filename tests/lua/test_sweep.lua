@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- Spaces, fronts and searches of sweeps, without running anything.
 local drive = require("vise.sweep.drive")
 local front = require("vise.sweep.front")

@@ -76,7 +76,7 @@ function M.describe(recipe)
     if ok then
       last.includes = native.json.array(includes)
       return last
-    elseif last == nil or recipe.includes or #includes >= H.most_includes then
+    elseif last == nil or last.key == nil or recipe.includes or #includes >= H.most_includes then
       return nil, message, code
     end
     includes[#includes + 1], message, code = include.find(recipe.path, last.key)

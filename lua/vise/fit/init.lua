@@ -124,9 +124,7 @@ function H.try_all(model, options, context, report)
     end
   end
   local function original(name)
-    local owner = model:_owner_of(name)
-    local weight = must(model:materialise(owner))
-    return model:_is_kept(owner) and weight:handle() or weight
+    return model:_own(model:_owner_of(name))
   end
   local function try(name, moments)
     local place = by_name[name]
@@ -255,8 +253,7 @@ function H.divergence(model, name, choice, text, options)
       if place == name then
         return changed
       end
-      local weight = must(model:materialise(place))
-      return model:_is_kept(place) and weight:handle() or weight
+      return model:_own(place)
     end,
     fallbacks = {},
     notes = {},

@@ -20,7 +20,7 @@ function H.run(model, resolved, extra)
   return model:_derive({
     _make = function(place)
       return refusal.protect(function()
-        local w <close> = H.own(model, place)
+        local w <close> = model:_own(place)
         if not shared[place] then
           return w:handle()
         end
@@ -51,7 +51,7 @@ function H.learn(model, shared, bits)
   local parts, count = {}, 0
   for _, place in ipairs(model:places()) do
     if shared[place.name] and not place.tied_to then
-      local w <close> = H.own(model, place.name)
+      local w <close> = model:_own(place.name)
       w:check_finite()
       local ids, m = {}, place.shape[1]
       local n = math.min(m, math.max(1, H.sample // place.shape[2]))
@@ -83,12 +83,6 @@ function H.encode(w, numbers)
   local of_unit <close> = unit
   local q <close> = must(native.weight.codebook_of(of_unit, numbers))
   return size * q
-end
-
---- A handle of the caller's own on the weight that a model has at a place.
-function H.own(model, place)
-  local found = must(model:materialise(place))
-  return model:_is_kept(place) and found:handle() or found
 end
 
 H.sample = 1 << 16 -- numbers of each weight that the table is learned from

@@ -62,7 +62,7 @@ H.norms = { q = "attn.norm", k = "attn.norm", v = "attn.norm", gate = "mlp.norm"
 
 --- A weight of the new model.
 function H.weight(model, place, turn)
-  local owned <close> = H.own(model, place)
+  local owned <close> = model:_own(place)
   local layer, last = place:match("^(layers%.%d+%.)%w+%.(%w+)$")
   local x
   if place == "embed" then
@@ -128,12 +128,6 @@ function H.of_columns(x, fn)
   local columns <close> = x:transpose():convert("f32")
   local turned <close> = must(fn(columns))
   return turned:transpose():convert("f32")
-end
-
---- A handle of the caller's own on the weight that a model has at a place.
-function H.own(model, place)
-  local found = must(model:materialise(place))
-  return model:_is_kept(place) and found:handle() or found
 end
 
 ---@type vise.Method

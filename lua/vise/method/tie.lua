@@ -28,7 +28,7 @@ function H.run(model, resolved, extra)
   end)
   return model:_derive({
     _make = function(place)
-      return refusal.protect(H.own, model, target[place].place)
+      return refusal.protect(model._own, model, target[place].place)
     end,
     _key = function(name)
       local key = model:_key_of(target[name] and target[name].place or name)
@@ -47,7 +47,7 @@ function H.targets(model, limit)
       local role = ("%s %d %d"):format(place.name:gsub("^layers%.%d+", "layers"), place.shape[1],
         place.shape[2])
       staying[role] = staying[role] or {}
-      local w <close> = H.own(model, place.name)
+      local w <close> = model:_own(place.name)
       local found = limit == 0 and H.equal(hashes, role, w)
         or H.nearest(model, staying[role], w, limit)
       if limit == 0 and found == nil then
@@ -76,19 +76,13 @@ end
 function H.nearest(model, others, w, limit)
   local best
   for _, name in ipairs(others) do
-    local other <close> = H.own(model, name)
+    local other <close> = model:_own(name)
     local lost = must(other:error(w))
     if lost <= limit and (best == nil or lost < best.error) then
       best = { place = name, error = lost }
     end
   end
   return best
-end
-
---- A handle of the caller's own on the weight that a model has at a place.
-function H.own(model, place)
-  local found = must(model:materialise(place))
-  return model:_is_kept(place) and found:handle() or found
 end
 
 ---@type vise.Method

@@ -92,11 +92,8 @@ function H.vise(model, path, options)
   local types = {}
   for _, place in ipairs(model._net.places) do
     if place.tied_to == nil then
-      local weight = must(model:materialise(place.name))
+      local weight <close> = model:_own(place.name)
       types[weight:describe()] = (types[weight:describe()] or 0) + 1
-      if not model:_is_kept(place.name) then
-        weight:close()
-      end
     end
   end
   local saved = must(model:save(path, { on_progress = options.on_progress }))

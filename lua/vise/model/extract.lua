@@ -60,12 +60,12 @@ H.rows = {
 }
 
 function H.make(base, tuned, place, options)
-  local before = H.own(base, place)
+  local before = base:_own(place)
   if not options then
     return before
   end
   local original <close> = before
-  local after <close> = H.own(tuned, place)
+  local after <close> = tuned:_own(place)
   if must(after:difference(original)) == 0 then
     return original:handle()
   end
@@ -75,12 +75,6 @@ function H.make(base, tuned, place, options)
     rank = math.min(options.rank, shape[1], shape[2]), values = options.values,
   }))
   return original + product
-end
-
---- A handle of the caller's own on the weight that a model has at a place.
-function H.own(model, place)
-  local weight = must(model:materialise(place))
-  return model:_is_kept(place) and weight:handle() or weight
 end
 
 function H.check_shapes(base, tuned)

@@ -72,7 +72,7 @@ function H.size(model, part, wanted)
   if not part.is_weight then
     return must(model:tensor(part.name)):bytes()
   end
-  local weight = must(model:materialise(part.name))
+  local weight <close> = model:_own(part.name)
   local tensor = weight:tensor()
   local count = part.shape[1] * part.shape[2]
   local bytes
@@ -82,9 +82,6 @@ function H.size(model, part, wanted)
     bytes = tensor:bytes()
   else
     export.dense(part.name, weight, wanted, H.floats, "a Hugging Face folder") -- refuses
-  end
-  if not model:_is_kept(part.name) then
-    weight:close()
   end
   return bytes
 end

@@ -367,9 +367,10 @@ function Model:_identify(digest)
   end
 end
 
---- Is the place's weight kept (by an earlier `weight`), so that nobody else may close it?
-function Model:_is_kept(place)
-  return self._weights[self:_owner(place)] ~= nil
+--- A handle of the caller's own on the weight at a place, to be closed; raises refusals.
+function Model:_own(place)
+  local kept = self._weights[self:_owner(place)]
+  return kept and kept:handle() or must(self:materialise(place))
 end
 
 --- The place that a place's weight belongs to: itself, unless it is tied to another.

@@ -67,7 +67,7 @@ end
 function Remake:weight(place)
   local step = self._steps[place]
   if step == nil then
-    return H.own(self._model, place)
+    return self._model:_own(place)
   elseif self._results[place] then
     return self._results[place]:handle()
   end
@@ -184,7 +184,7 @@ function Remake:_weights(are_original)
     if result then
       return result
     elseif kept[place] == nil then
-      kept[place] = are_original and H.own(self._model, place) or self:weight(place)
+      kept[place] = are_original and self._model:_own(place) or self:weight(place)
     end
     return kept[place]
   end
@@ -216,7 +216,7 @@ end
 
 --- Run a step's method on the original weight of a place.
 function Remake:_apply(place, step, extra)
-  local original <close> = H.own(self._model, place)
+  local original <close> = self._model:_own(place)
   extra.name, extra.seed = place, self._context.seed or 0
   local start = native.core.clock()
   local method = require("vise.method")
@@ -380,7 +380,7 @@ end
 --- Mapped weights of a block that has been passed need no memory.
 function Remake:_drop_pages(index)
   for _, name in ipairs(self._model:blocks()[index].places) do
-    local weight <close> = H.own(self._model, name)
+    local weight <close> = self._model:_own(name)
     local tensor = weight:tensor()
     if tensor then
       tensor:drop_pages()
@@ -401,12 +401,6 @@ function Remake:_done(place, is_cached)
   if self._context.on_result then
     self._context.on_result(place, is_cached, self._parts[place])
   end
-end
-
---- A handle of the caller's own on the weight that a model has at a place.
-function H.own(model, place)
-  local weight = refusal.must(model:materialise(place))
-  return model:_is_kept(place) and weight:handle() or weight
 end
 
 function H.sites(model)

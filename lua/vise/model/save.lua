@@ -79,15 +79,12 @@ function H.add_weights(writer, model, on_progress)
   local done = 0
   for _, place in ipairs(list) do
     if place.tied_to == nil then
-      local weight = must(model:materialise(place.name))
+      local weight <close> = model:_own(place.name)
       for _, other in ipairs(list) do
         if other.name == place.name or other.tied_to == place.name then
           must(writer:add_weight(other.name, weight))
           done = done + 1
         end
-      end
-      if not model:_is_kept(place.name) then
-        weight:close()
       end
       on_progress(done, #list)
     end

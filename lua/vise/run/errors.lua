@@ -32,12 +32,9 @@ function M.measure(model, reader)
 end
 
 function H.error(original, name, reader)
-  local before = must(original:materialise(name))
+  local before <close> = original:_own(name)
   local saved <close> = must(reader:weight(name))
   local squared, norm = must(before:difference(saved))
-  if not original:_is_kept(name) then
-    before:close()
-  end
   return squared == 0 and 0.0 or math.sqrt(squared / norm)
 end
 

@@ -45,11 +45,8 @@ function M.new(m, options)
   for _, place in ipairs(m:places()) do
     network._owners[place.name] = place.tied_to or place.name
     if place.tied_to == nil and H.is_trained(place.name, o.train) then
-      local weight = must(m:materialise(place.name))
+      local weight <close> = m:_own(place.name)
       H.add(network, place.name, must(weight:dense()))
-      if not m:_is_kept(place.name) then
-        weight:close()
-      end
     end
   end
   for _, name in ipairs(m:tensors()) do

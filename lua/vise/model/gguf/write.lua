@@ -71,13 +71,10 @@ end
 
 --- Type and bytes of a weight in the file.
 function H.weight(model, place, wanted)
-  local weight = must(model:materialise(place))
+  local weight <close> = model:_own(place)
   local type, tensor = H.blocks(weight)
   if type == nil then
     type, tensor = export.dense(place, weight, wanted, H.floats, "GGUF")
-  end
-  if not model:_is_kept(place) then
-    weight:close()
   end
   return type, tensor
 end

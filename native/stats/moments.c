@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "linalg/gemm.h"
+#include "linalg/matrix.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,13 +16,8 @@ static int64_t smaller(int64_t a, int64_t b) {
 }
 
 static vise_status zeros(double **out, int64_t m, int64_t k, vise_err *err) {
-  void *p = NULL;
-  if (k > 0 && m > INT64_MAX / 8 / k) {
-    return vise_fail(err, VISE_ENOMEM, "moments: [%lld, %lld] is too large", (long long)m,
-                     (long long)k);
-  }
-  VISE_TRY(vise_mem_zalloc(&p, (size_t)(m * k) * sizeof **out, err));
-  *out = p;
+  VISE_TRY(vise_matrix_alloc(out, m, k, err));
+  memset(*out, 0, (size_t)(m * k) * sizeof **out);
   return VISE_OK;
 }
 
@@ -185,7 +181,7 @@ vise_status vise_moments_add(vise_moments *s,
   double *sums = NULL;
   VISE_TRY(vise_mem_alloc_array(&floats, n * (n_strips * tokens + smaller(ROWS, n)), sizeof(float),
                                 err));
-  vise_status st = zeros(&sums, 3, n, err);
+  vise_status st = vise_matrix_alloc(&sums, 3, n, err);
   float *xt = floats, *ot = xt + n * tokens, *product = xt + n * n_strips * tokens;
   for (int64_t at = 0; at < t && st == VISE_OK; at += STRIP) {
     strip p = {x + at * ldx, ldx, smaller(STRIP, t - at), xt, sums, sums + n, sums + 2 * n};

@@ -3,18 +3,12 @@
 
 #include "core/mem.h"
 #include "linalg/gemm.h"
+#include "linalg/matrix.h"
 
 enum { ROWS = 256 };
 
 static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
-}
-
-static vise_status doubles(double **out, int64_t m, int64_t k, vise_err *err) {
-  void *p = NULL;
-  VISE_TRY(vise_mem_alloc_array(&p, m * k, sizeof **out, err));
-  *out = p;
-  return VISE_OK;
 }
 
 /* sums[i] = row i of x times H times itself; `product` [n_rows, k] is scratch. */
@@ -95,7 +89,7 @@ vise_status vise_output_error(double *squared_out,
   void *floats = NULL;
   double *numbers = NULL;
   VISE_TRY(vise_mem_alloc_array(&floats, 2 * rows * k, sizeof(float), err));
-  vise_status st = doubles(&numbers, 2 * rows + k, k, err);
+  vise_status st = vise_matrix_alloc(&numbers, 2 * rows + k, k, err);
   if (st == VISE_OK) {
     block s = {.a = floats, .b = (float *)floats + rows * k};
     s.x = numbers;

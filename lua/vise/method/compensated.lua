@@ -49,7 +49,8 @@ return {
   inner = {
     option = "base", default = "rtn", doc = "the method that loses something",
     takes = function(other)
-      return other.family ~= "factor" and not method.follows_drift(other)
+      -- one that aims at the outputs before compression leaves no error of the weight
+      return other.family ~= "factor" and not method.wants(other.name, "cross")
     end,
   },
   check = function(m, k, resolved)

@@ -94,19 +94,6 @@ function M.wants(name, need, options)
   return false
 end
 
---- Does a method aim at the outputs before compression? Then what it leaves is no error that
---- another could make up for.
----@param method vise.Method
----@return boolean
-function M.follows_drift(method)
-  for _, need in ipairs(method.needs) do
-    if need == "cross" then
-      return true
-    end
-  end
-  return false
-end
-
 --- What a method needs, its own and that of the method which its options name.
 ---@param name string
 ---@param options? table resolved

@@ -48,7 +48,9 @@ return {
   inner = {
     option = "rounding", default = "rtn", doc = "the method of the others",
     takes = function(other)
-      return (other.takes_format or other.family == "share") and not method.follows_drift(other)
+      -- one that aims at the outputs before compression leaves no error of the weight
+      return (other.takes_format or other.family == "share")
+        and not method.wants(other.name, "cross")
     end,
   },
   run = H.run,

@@ -43,6 +43,9 @@ end
 --- One line a step, in their order; and remember this run for the next.
 ---@return string[]
 function Why:finish()
+  if #self._steps == 0 then
+    return {}
+  end
   for name, digests in pairs(self._now) do
     self._before[name] = digests
   end

@@ -72,6 +72,49 @@ return vise.recipe {
   lu.assertStrContains(errors, "train: unknown option 'step' (did you mean 'steps'?")
 end
 
+--- The record of a run of a recipe whose body is `text`; W is a small config.
+function H.recipe(name, text)
+  local path = program.folder() .. "/" .. name .. ".lua"
+  assert(native.file.replace(path, ([[
+local vise = require "vise"
+local function W(layers, inner)
+  return { model_type = "llama", hidden_size = 32, intermediate_size = inner,
+    num_hidden_layers = layers, num_attention_heads = 2, max_position_embeddings = 64,
+    tie_word_embeddings = true }
+end
+return vise.recipe {
+  params = { text = vise.param.text "share/text/sample.txt" },
+  run = function(p, job)
+    local first = job:train { text = p.text, config = W(2, 48), tokenizer = { size = 300 },
+      steps = 3, batch = 2, length = 32, name = "first" }
+    %s
+  end,
+}]]):format(text)))
+  local run = program.json({ "run", path, "--json", "--out", program.folder() .. "/" .. name })
+  return native.json.decode(native.file.read(run.run .. "/run.json")), run
+end
+
+function TestTrainRecipe:test_a_model_is_trained_on_and_a_smaller_one_has_its_tokenizer()
+  local record, run = H.recipe("on", [[
+    local function measure(m)
+      return job:measure(m, { name = m.name, text = p.text, protocol = "gptq-32" })
+    end
+    local norms = job:train { model = first, text = p.text, train = { "*.norm" }, steps = 2,
+      length = 32, rate = 0.1, name = "norms" }
+    local small = job:train { config = W(1, 16), tokenizer = first, text = p.text, steps = 2,
+      length = 32, name = "small" }
+    measure(first) measure(norms) measure(small)
+    job:log("same %s %s", tostring(norms:weight("embed"):dense():string()
+      == first:weight("embed"):dense():string()), small:weight("embed"):shape()[1])
+    job:save(small)]])
+
+  lu.assertEquals({ record.losses[1].name, record.losses[2].name, record.losses[3].name },
+    { "first", "norms", "small" })
+  lu.assertStrContains(H.log(run), "same true 300")
+  lu.assertNotEquals(run.rows[2].nll, run.rows[1].nll)
+  lu.assertTrue(run.rows[3].bytes < run.rows[1].bytes)
+end
+
 local code = lu.LuaUnit.run()
 program.clean()
 os.exit(code)

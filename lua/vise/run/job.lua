@@ -108,14 +108,17 @@ function H:open(input)
   return self:_model_handle(opened)
 end
 
---- A model trained on a text from random weights.
----@param opts vise.JobTrainOptions
+--- A model, or one of a config with random weights, trained on a text.
+---@param opts vise.JobTrainOptions texts and models by their handles; `tokenizer` may be a model
 function H:train(opts)
   local given = H.plain("train", opts, H.train_names)
-  local input = self:_find(opts.text, "text", "train: text")
+  given.model = opts.model and self:_model(opts.model, "train: model")
+  if self._opened[opts.tokenizer] then
+    given.tokenizer, given.tokenizer_of = nil, self:_model(opts.tokenizer, "train: tokenizer")
+  end
   local progress = self:_progress("train", "steps")
-  local m, key, result = training.run(self._kept, self:_text(opts.text, "train"), input.sha256,
-    given, self._request.seed, function(p)
+  local m, key, result = training.run(self._kept, self:_text(opts.text, "train"), given,
+    self._request.seed, function(p)
       progress(p.step, p.steps)
       if p.step % H.steps_between_notes == 0 or p.step == p.steps then
         self:note(("train: step %d of %d: loss %.4f, rate %.6f, norm of the gradients %.3f"):format(
@@ -125,8 +128,10 @@ function H:train(opts)
   if result.resumed > 0 then
     self:log("train: went on from step %d", result.resumed)
   end
-  self._emit({ event = "losses", name = given.name or "model", points = H.thin(result.losses) })
-  m:_identify(key)
+  self._emit({ event = "losses", name = m.name, points = H.thin(result.losses) })
+  if key then
+    m:_identify(key)
+  end
   return self:_model_handle(m)
 end
 
@@ -416,13 +421,14 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
-H.train_names = { "batch", "config", "length", "name", "text", "tokenizer" }
+H.train_names = { "batch", "config", "length", "model", "name", "text", "tokenizer", "train" }
 for _, row in ipairs(train.rows) do
   H.train_names[#H.train_names + 1] = row.name
 end
 H.steps_between_notes = 10
 H.most_items = 10000
-H.handles = { against = true, candidates = true, options = true, stats = true, text = true }
+H.handles = { against = true, candidates = true, model = true, options = true, stats = true,
+  text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not

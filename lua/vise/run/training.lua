@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- A recipe's `job:train`: a model of a config, trained on a text from random weights.
+--- A recipe's `job:train`: a model, or one of a config with random weights, trained on a text.
 -- The checkpoint lies in the cache under the name of all that decides the result, so a run that was
 -- killed goes on where it was, and one that was finished is not trained again.
 
@@ -14,31 +14,27 @@ local M = {}
 local H = {}
 
 ---@class vise.JobTrainOptions options of vise.train.run that are plain values, and:
----@field config table as in config.json, without vocab_size
----@field tokenizer { size?: integer, special?: string[] } trained on the same text: vise.tokenizer
+---@field model? vise.Model whose weights training begins with; else:
+---@field config? table as in config.json, without vocab_size
+---@field tokenizer? { size?: integer, special?: string[] } trained on the same text: vise.tokenizer
+---@field tokenizer_of? vise.Model instead, that of a model
+---@field train? string[] patterns of what is trained, all if absent
 ---@field length? integer tokens of a window, 256 if absent
 ---@field batch? integer windows of a step, 8 if absent
----@field name? string "model" if absent
+---@field name? string that of `model`, or "model", if absent
 
 --- A trained model, and what it is known by.
 ---@param kept vise.Cache
 ---@param text string
----@param digest string of the text
 ---@param options vise.JobTrainOptions
----@param seed integer of the weights and of the order
+---@param seed integer of random weights and of the order
 ---@param on_progress fun(p: vise.TrainProgress)
 ---@return vise.Model
----@return string key
+---@return string|nil key nil if nobody knows what `model` is
 ---@return { losses: number[], resumed: integer }
-function M.run(kept, text, digest, options, seed, on_progress)
-  local config, words = H.plain("config", options.config), H.plain("tokenizer", options.tokenizer)
-  local file = assert(tokenizer.train({ text = text, size = words.size, special = words.special }))
-  config.vocab_size = native.tokenizer.bpe(file):size()
-  local m = assert(model.new(config, { name = options.name or "model", seed = seed,
-    tokenizer = { name = "tokenizer.json", bytes = function()
-      return file
-    end } }))
-  local network = train.network(m)
+function M.run(kept, text, options, seed, on_progress)
+  local m, origin = H.begin(options, text, seed)
+  local network = train.network(m, { train = options.train })
   local given = { parameters = network.parameters, on_progress = on_progress }
   local facts = {}
   for key, value in pairs(options) do
@@ -51,17 +47,44 @@ function M.run(kept, text, digest, options, seed, on_progress)
   given.loss = function(batch)
     return network:loss(batch)
   end
-  local key = cache.key({ "train", M.VERSION, config, words, digest, given.data.key, seed, facts })
-  given.path = kept:file(key, "checkpoint")
+  local key = origin and cache.key({ "train", M.VERSION, origin, options.train or {},
+    given.data.key, seed, facts })
+  given.path = key and kept:file(key, "checkpoint")
   local result = assert(train.run(given))
-  return network:model(), key, result
+  return network:model(options.name or m.name), key, result
 end
 
 --- Raised when training gives other bits.
-M.VERSION = 1
+M.VERSION = 2
+
+--- The model that training begins with, and what it is known by.
+function H.begin(options, text, seed)
+  if options.model then
+    if options.config or options.tokenizer or options.tokenizer_of then
+      check.fail("train: a model has its own config and tokenizer, expected no other beside it")
+    end
+    return options.model, options.model:_identity()
+  end
+  local config, file = H.plain("config", options.config)
+  if options.tokenizer_of then
+    file, config.vocab_size = options.tokenizer_of._tokenizer_file, options.tokenizer_of.vocabulary
+  else
+    local words = H.plain("tokenizer", options.tokenizer)
+    local json = assert(tokenizer.train({ text = text, size = words.size,
+      special = words.special }))
+    config.vocab_size = native.tokenizer.bpe(json):size()
+    file = { name = "tokenizer.json", bytes = function()
+      return json
+    end }
+  end
+  local m = assert(model.new(config, { name = options.name or "model", seed = seed,
+    tokenizer = file }))
+  return m, { config, native.core.sha256(assert(file.bytes())), seed }
+end
 
 --- Options that are this module's, not those of vise.train.run.
-H.own = { batch = true, config = true, length = true, name = true, text = true, tokenizer = true }
+H.own = { batch = true, config = true, length = true, model = true, name = true, tokenizer = true,
+  tokenizer_of = true, train = true }
 
 --- A copy without the recipe's wrapping.
 function H.plain(what, value)

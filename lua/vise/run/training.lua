@@ -65,9 +65,12 @@ function H.begin(options, text, seed)
     end
     return options.model, options.model:_identity()
   end
-  local config, file = H.plain("config", options.config)
-  if options.tokenizer_of then
-    file, config.vocab_size = options.tokenizer_of._tokenizer_file, options.tokenizer_of.vocabulary
+  local config, other = H.plain("config", options.config), options.tokenizer_of
+  local file = other and other._tokenizer_file
+  if file then
+    config.vocab_size = other.vocabulary
+  elseif other then
+    check.fail("train: tokenizer: %s has none", other.name)
   else
     local words = H.plain("tokenizer", options.tokenizer)
     local json = assert(tokenizer.train({ text = text, size = words.size,

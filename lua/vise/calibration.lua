@@ -106,6 +106,9 @@ function H.spread(plan, all)
   if plan.tokens and total < plan.tokens then
     check.fail("calibrate: the text has %d tokens in windows of '%s', expected the %d asked for",
       total, plan.protocol, plan.tokens)
+  elseif plan.tokens and plan.tokens < #all[1].ids then
+    check.fail("calibrate: tokens is %d, expected at least the %d of one window of '%s'",
+      plan.tokens, #all[1].ids, plan.protocol)
   end
   local share = math.min(1, (plan.tokens or H.most_tokens) / total)
   local wanted = math.max(1, math.floor(#all * share))

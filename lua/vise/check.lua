@@ -110,7 +110,7 @@ end
 function M.value(row, value)
   local accepted = H.accept[row.kind](row, value)
   if accepted == nil then
-    return nil, M.expected(row)
+    return nil, M.expected(row) .. H.hint(row, value)
   end
   return accepted
 end
@@ -166,6 +166,25 @@ function M.options(who, rows, given)
     end
   end
   return resolved
+end
+
+--- Raise for a key of `options` that is not in `known`.
+---@param who string begins the message
+---@param options table<string, any>
+---@param known string[]
+function M.names(who, options, known)
+  if type(options) ~= "table" then
+    M.fail("%s: options are %s, expected a table", who, M.quote(options))
+  end
+  local given = {}
+  for key in pairs(options) do -- of a frozen table, too
+    given[key] = true
+  end
+  for key in M.sorted_pairs(given) do
+    if M.nearest(tostring(key), known) ~= key then
+      M.fail("%s: %s", who, M.unknown("option", tostring(key), known))
+    end
+  end
 end
 
 --- A value as messages show it: texts in single quotes, tables by their type.
@@ -227,6 +246,16 @@ function M.strip_position(message)
   local position = text:match("^[^\n]-vise/[%w_/]+%.lua:%d+: ()")
     or text:match('^%[string "[^\n]-"%]:%d+: ()')
   return position and text:sub(position) or text
+end
+
+--- " (did you mean 'int'?)" for a text that is nearly one of a row's, or "".
+function H.hint(row, value)
+  local texts = {}
+  for _, choice in ipairs(type(value) == "string" and row.choices or {}) do
+    texts[#texts + 1] = type(choice) == "string" and choice or nil
+  end
+  local hint = M.suggest(value, texts)
+  return hint and " (" .. hint .. ")" or ""
 end
 
 H.truth = { ["true"] = true, ["false"] = false, yes = true, no = false, on = true, off = false }

@@ -26,6 +26,7 @@ local json = native.json
 ---@return string? message
 ---@return string? code "format" (the text is not UTF-8) or "cancelled"
 function M.train(options)
+  check.names("tokenizer.train", options, { "size", "special", "text" })
   local special = options.special or {}
   local o = check.options("tokenizer.train", H.rows, { text = options.text, size = options.size,
     special = #special })

@@ -43,7 +43,7 @@ end
 ---@param options vise.ScaledOptions at least one of both
 ---@return vise.Weight
 function M.scaled(w, options)
-  H.check_names("scaled", options, { "left", "right" })
+  check.names("scaled", options, { "left", "right" })
   if options.left == nil and options.right == nil then
     check.fail("scaled: has neither left nor right, expected at least one")
   end
@@ -61,7 +61,7 @@ end
 ---@param options vise.RotatedOptions at least one of both
 ---@return vise.Weight
 function M.rotated(w, options)
-  H.check_names("rotated", options, { "left", "right" })
+  check.names("rotated", options, { "left", "right" })
   if not options.left and not options.right then
     check.fail("rotated: has neither left nor right, expected at least one")
   end
@@ -80,7 +80,7 @@ end
 ---@return vise.Weight
 function M.input(w, options)
   local o = options or {}
-  H.check_names("input", o, { "format", "per", "scale" })
+  check.names("input", o, { "format", "per", "scale" })
   local format, per = o.format or "int8", o.per or "token"
   if format ~= "int8" and format ~= "fp8" then
     check.fail("input: format is %s, expected one of: int8, fp8", check.quote(format))
@@ -105,7 +105,7 @@ end
 ---@return vise.Weight
 function M.codebook(indices, table, options)
   local o = options or {}
-  H.check_names("codebook", o, { "k", "per", "group" })
+  check.names("codebook", o, { "k", "per", "group" })
   local k = o.k or (indices:shape()[2] or 0) * (table:shape()[3] or 0)
   return native.weight.codebook(indices, table, k, o.per or "tensor", o.group or 0)
 end
@@ -255,7 +255,7 @@ end
 
 --- The options of `sparse` as native.weight.sparse wants them; raises for what does not belong.
 function H.sparse_options(options)
-  H.check_names("sparse", options, { "layout", "n", "m", "block", "values" })
+  check.names("sparse", options, { "layout", "n", "m", "block", "values" })
   local layout, block = options.layout, options.block
   local known <const> = { "csr", "bitmask", "nm", "block" }
   if not H.contains(known, layout) then
@@ -287,15 +287,6 @@ function H.contains(list, value)
     end
   end
   return false
-end
-
---- Raise for a key of `options` that is not in `known`.
-function H.check_names(who, options, known)
-  for key in check.sorted_pairs(options) do
-    if not H.contains(known, key) then
-      check.fail("%s: %s", who, check.unknown("option", key, known))
-    end
-  end
 end
 
 check.guard("vise.weight", methods)

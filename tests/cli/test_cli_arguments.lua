@@ -53,7 +53,10 @@ function TestArguments:test_slips_are_suggested()
       .. "known: bits, group, model, protocol, text)")
   assert_refused({ "run", "recipes/first.lua", "protocol=storys-512" }, 2,
     "did you mean 'stories-512'?")
-  assert_refused({ "compress", model, "--method", "rnt" }, 2, "--method is 'rnt', expected")
+  assert_refused({ "compress", model, "--bits", "4", "--method", "rnt" }, 2,
+    "unknown method 'rnt' (did you mean 'rtn'?")
+  assert_refused({ "compress", model, "--method", "rtn", "--format", "nvpf4" }, 2,
+    "(did you mean 'nvfp4'?)")
   assert_refused({ "compress", model, "--method", "rtn", "--bitz", "4" }, 2,
     "unknown option '--bitz' (did you mean '--bits'?)")
   assert_refused({ "explain", "rtnn" }, 2, "unknown topic 'rtnn' (did you mean 'rtn'?")

@@ -49,6 +49,10 @@ function TestCheck:test_options_refuse_with_the_message_of_the_house()
     { { ratio = 0 / 0 }, nil },
     { { fast = 1 }, "rtn: fast is 1, expected true or false" },
     { { scale = "f8" }, "rtn: scale is 'f8', expected one of f16, bf16" },
+    {
+      { scale = "bf61" },
+      "rtn: scale is 'bf61', expected one of f16, bf16 (did you mean 'bf16'?)",
+    },
     { { group = 48 }, "rtn: group is 48, expected one of 32, 64" },
     { { group = "64" }, "rtn: group is '64', expected one of 32, 64, without the quotes" },
     { { bits = "3" }, "rtn: bits is '3', expected an integer in [2, 8], without the quotes" },

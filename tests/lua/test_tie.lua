@@ -40,7 +40,13 @@ TestTie = {}
 
 function TestTie:test_equal_weights_are_held_once()
   local m, folder = H.open()
-  local tied = m:compress({ { method = "tie" } })
+  local told = {}
+  local tied = m:compress({ { method = "tie" } }, { on_note = function(place, text)
+    told[#told + 1] = place .. ": " .. text
+  end })
+  lu.assertEquals(told, {
+    "layers.1.mlp.up: holds the weight of layers.0.mlp.up, relative error 0",
+  })
   lu.assertEquals(#tied.notes, 1)
   lu.assertEquals(tied.notes[1].place, "layers.1.mlp.up")
   lu.assertEquals(tied.notes[1].text, "holds the weight of layers.0.mlp.up, relative error 0")

@@ -135,6 +135,10 @@ function TestTrain:test_what_cannot_be_trained_is_named()
   lu.assertStrContains(message({ parameters = { nameless } }), "train: parameter 1 has no name")
   lu.assertStrContains(message({ parameters = {} }), "train: there are no parameters")
   lu.assertStrContains(message({ rat = 1.0 }), "did you mean 'rate'")
+  lu.assertErrorMsgContains("windows: unknown option 'lenght' (did you mean 'length'?",
+    train.windows, { ids = small.ids(100), lenght = 16 })
+  lu.assertErrorMsgContains("arrays: unknown option 'input' (did you mean 'inputs'?",
+    train.arrays, { input = small.ids(100) })
   lu.assertStrContains(message({ loss = function()
     return 1.0
   end }), "train: the loss depends on no parameter")

@@ -16,7 +16,7 @@ local H = {}
 function H.run(model, resolved, extra)
   local target = H.targets(model, resolved.error)
   local identity = require("vise.method").identity("tie", resolved, extra.context.recipe)
-  local notes = table.move(model.notes, 1, #model.notes, 1, {})
+  local notes = {}
   for place, found in pairs(target) do
     if found.place ~= place then
       notes[#notes + 1] = { place = place,
@@ -26,6 +26,7 @@ function H.run(model, resolved, extra)
   table.sort(notes, function(a, b)
     return a.place < b.place
   end)
+  H.tell(notes, extra.context.on_note)
   return model:_derive({
     _make = function(place)
       return refusal.protect(model._own, model, target[place].place)
@@ -35,8 +36,18 @@ function H.run(model, resolved, extra)
       return key and cache.key({ identity, key })
     end,
     fallbacks = model.fallbacks,
-    notes = notes,
+    notes = table.move(notes, 1, #notes, #model.notes + 1, { table.unpack(model.notes) }),
   })
+end
+
+--- Say what was tied.
+function H.tell(notes, on_note)
+  for _, note in ipairs(on_note and notes or {}) do
+    on_note(note.place, note.text)
+  end
+  if on_note and #notes == 0 then
+    on_note("tie", "no two weights of one role are near enough")
+  end
 end
 
 --- Whose weight each place holds: {[place] = {place, error}}.

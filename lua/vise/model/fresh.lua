@@ -23,6 +23,7 @@ local H = {}
 ---@param options vise.FreshOptions
 ---@return table source
 function M.source(config, options)
+  check.names("model.new", options, { "name", "seed", "tensors", "tokenizer" })
   local name = options.name or "fresh"
   local shapes, ends, branches = {}, {}, 0
   local source = {

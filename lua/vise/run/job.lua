@@ -434,14 +434,10 @@ H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 --- The options that are plain values: without texts and models. Raises for names that are not
 --- known.
 function H.plain(who, opts, names)
-  if type(opts) ~= "table" then
-    check.fail("%s: options are %s, expected a table", who, check.quote(opts))
-  end
+  check.names(who, opts, names)
   local plain = {}
   for key, value in pairs(opts) do
-    if check.nearest(tostring(key), names) ~= key then
-      check.fail("%s: %s", who, check.unknown("option", tostring(key), names))
-    elseif not H.handles[key] then
+    if not H.handles[key] then
       plain[key] = value
     end
   end

@@ -73,6 +73,7 @@ function H.begin(options, text, seed)
     check.fail("train: tokenizer: %s has none", other.name)
   else
     local words = H.plain("tokenizer", options.tokenizer)
+    check.names("train: tokenizer", words, { "size", "special" })
     local json = assert(tokenizer.train({ text = text, size = words.size,
       special = words.special }))
     config.vocab_size = native.tokenizer.bpe(json):size()

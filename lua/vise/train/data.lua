@@ -28,6 +28,7 @@ local H = {}
 ---@param options vise.StreamOptions
 ---@return vise.Loader batches have ids and targets [batch * length] i32, and starts
 function M.windows(options)
+  check.names("windows", options, { "batch", "ids", "length", "seed", "text", "tokenizer" })
   local plain = { length = options.length, batch = options.batch, seed = options.seed }
   local o = check.options("windows", H.window_rows, plain)
   local ids = options.ids or options.tokenizer:encode(options.text, true)
@@ -61,6 +62,7 @@ end
 ---   inputs [n, ...], targets [n, ...] of any type; batch 32, seed 0
 ---@return vise.Loader batches have inputs and targets
 function M.arrays(options)
+  check.names("arrays", options, { "batch", "inputs", "seed", "targets" })
   local o = check.options("arrays", H.array_rows, { batch = options.batch, seed = options.seed })
   local inputs, targets = H.items(options.inputs), options.targets and H.items(options.targets)
   if targets and targets.count ~= inputs.count then

@@ -3,6 +3,7 @@
 -- is. It stands in for the model in the architecture's own formula (vise.model.arch), so that the
 -- same lines evaluate and train.
 
+local check = require("vise.check")
 local grad = require("vise.grad")
 local model = require("vise.model")
 local places = require("vise.model.places")
@@ -32,6 +33,7 @@ Network.__index = Network
 ---@return vise.TrainedNetwork
 function M.new(m, options)
   local o = options or {}
+  check.names("network", o, { "recompute", "through", "train" })
   local network = setmetatable({
     parameters = {},
     context = m.context,

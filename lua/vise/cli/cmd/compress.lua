@@ -89,6 +89,9 @@ function H.more_options(argv)
       end }))
     end
   end
+  if name and not name:match("^%-") then
+    exit.usage("%s", check.unknown("method", name, H.names()))
+  end
   return {}
 end
 
@@ -116,8 +119,9 @@ local flags = {
   { name = "method", kind = "choice", choices = H.names(), value = "NAME", required = true,
     doc = "the method; `vise explain NAME` tells what it does" },
   { name = "match", kind = "string", default = "*", value = "PATTERN", check = H.check_pattern,
-    doc = "which weights, as in recipes: attn.*, mlp.*; *.* are the layers without embedding "
-      .. "and head" },
+    doc = "which weights, as in recipes: attn.*, mlp.*; * is every one, *.* those of the layers, "
+      .. "without embedding and head; methods that need statistics take an embedding only if it is "
+      .. "the head too" },
   { name = "text", kind = "string", value = "FILE",
     doc = "the calibration text, for methods that take statistics" },
   { name = "tokens", kind = "int", min = 1, value = "N",

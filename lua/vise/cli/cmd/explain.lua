@@ -158,9 +158,13 @@ function H.print_use(topic)
   if #topic.needs > 0 then
     stats, text = ", stats = stats", " --text FILE"
   end
-  local match = topic.scope == "model" and "" or 'match = "*.*", '
+  local match, pattern = 'match = "*.*", ', " --match '*.*'"
+  if topic.scope == "model" then
+    match, pattern = "", ""
+  end
   term.write(('\n  { %smethod = "%s"%s }\n'):format(match, topic.name, stats))
-  term.write(("  vise compress MODEL --method %s%s --out DIR\n"):format(topic.name, text))
+  local form = "  vise compress MODEL --method %s%s%s --out DIR\n"
+  term.write(form:format(topic.name, pattern, text))
 end
 
 ---@type vise.Command

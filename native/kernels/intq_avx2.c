@@ -100,10 +100,72 @@ static inline float bf16_value(unsigned bits) {
   return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)(bits << 16))));
 }
 
+/* The greatest lane of each of 8 vectors: halves of two at a time, three times, then of one. */
+static inline __m128i greatest_u16_of_8(const __m256i v[8]) {
+  __m256i four[4], two[2];
+  for (int i = 0; i < 4; i++) {
+    four[i] = _mm256_max_epu16(_mm256_unpacklo_epi16(v[2 * i], v[2 * i + 1]),
+                               _mm256_unpackhi_epi16(v[2 * i], v[2 * i + 1]));
+  }
+  for (int i = 0; i < 2; i++) {
+    two[i] = _mm256_max_epu16(_mm256_unpacklo_epi32(four[2 * i], four[2 * i + 1]),
+                              _mm256_unpackhi_epi32(four[2 * i], four[2 * i + 1]));
+  }
+  const __m256i all = _mm256_max_epu16(_mm256_unpacklo_epi64(two[0], two[1]),
+                                       _mm256_unpackhi_epi64(two[0], two[1]));
+  return _mm_max_epu16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+static inline void store_bf16_values(float *out, __m128i bits) {
+  const __m128i none = _mm_setzero_si128();
+  _mm_storeu_ps(out, _mm_castsi128_ps(_mm_unpacklo_epi16(none, bits)));
+  _mm_storeu_ps(out + 4, _mm_castsi128_ps(_mm_unpackhi_epi16(none, bits)));
+}
+
+/* Eight groups at a time, of 16 i values each; returns how many values were taken. */
+static int64_t ranges_bf16_of_8(float *low_out,
+                                float *high_out,
+                                const uint16_t *x,
+                                int64_t n,
+                                int64_t group,
+                                unsigned *lowest_inout,
+                                unsigned *highest_inout) {
+  const __m128i minus_zero = _mm_set1_epi16(INT16_MIN);
+  __m128i lowest = minus_zero, highest = _mm_setzero_si128();
+  int64_t begin = 0;
+  for (; group % 16 == 0 && begin + 8 * group <= n; begin += 8 * group) {
+    __m256i lows[8], highs[8];
+    for (int i = 0; i < 8; i++) {
+      __m256i low = _mm256_set1_epi16(INT16_MIN), high = _mm256_setzero_si256();
+      for (int64_t j = 0; j < group; j += 16) {
+        const __m256i v =
+            _mm256_loadu_si256((const __m256i *)(const void *)(x + begin + i * group + j));
+        low = _mm256_max_epu16(low, v);
+        high = _mm256_max_epi16(high, v);
+      }
+      lows[i] = low;
+      highs[i] = high;
+    }
+    const __m128i low = greatest_u16_of_8(lows), high = greatest_u16_of_8(highs);
+    lowest = _mm_max_epu16(lowest, low);
+    highest = _mm_max_epu16(highest, high);
+    store_bf16_values(low_out, _mm_andnot_si128(_mm_cmpeq_epi16(low, minus_zero), low));
+    store_bf16_values(high_out, high);
+    low_out += 8;
+    high_out += 8;
+  }
+  *lowest_inout = greatest_u16(_mm256_broadcastsi128_si256(lowest));
+  *highest_inout = greatest_u16(_mm256_broadcastsi128_si256(highest));
+  return begin;
+}
+
 static int
 ranges_bf16_avx2(float *low_out, float *high_out, const uint16_t *x, int64_t n, int64_t group) {
-  unsigned lowest = 0, highest = 0;
-  for (int64_t begin = 0; begin < n; begin += group) {
+  unsigned lowest, highest;
+  const int64_t done = ranges_bf16_of_8(low_out, high_out, x, n, group, &lowest, &highest);
+  low_out += done / group;
+  high_out += done / group;
+  for (int64_t begin = done; begin < n; begin += group) {
     const int64_t end = n - begin < group ? n : begin + group;
     __m256i lows = _mm256_set1_epi16(INT16_MIN), highs = _mm256_setzero_si256();
     int64_t j = begin;

@@ -35,13 +35,14 @@
     if (name === "seconds") { return entry.seconds; }
     return name in entry.numbers ? entry.numbers[name] : entry.params[name];
   };
-  const label = (entry) => "#" + entry.id + " "
+  const label = (entry) => "#" + entry.id + " " + (entry.name ? entry.name + " " : "")
     + data.parameters.map((p) => p + "=" + show(p, entry.params[p])).join(" ");
 
   const best = data.entries.filter((e) => e.is_best);
   const failed = data.entries.filter((e) => e.status === "failed").length;
   $("summary").textContent = data.entries.length + " runs, " + best.length + " on the front of "
-    + data.objectives.join(", ") + (failed ? ", " + failed + " failed" : "");
+    + data.objectives.join(", ") + (data.groups.length > 1 ? ", each among what compares with it" : "")
+    + (failed ? ", " + failed + " failed" : "");
 
   // The scatter
   Chart.defaults.animation = false;
@@ -49,11 +50,16 @@
   for (const name of fields) { option($("x"), name); option($("y"), name); }
   $("y").value = data.objectives[0];
   $("x").value = data.objectives[1] || "seconds";
+  // One group at a time; what is in none, as a run on a part of the data, is on the last choice.
+  data.groups.forEach((g, i) => option($("group"), i + 1, g.text));
+  if (data.entries.some((e) => e.group === undefined)) { option($("group"), "", "not compared"); }
+  $("groups").hidden = $("group").options.length < 2;
   let scatter;
   const drawScatter = () => {
     const x = $("x").value, y = $("y").value;
     const point = (e) => ({ x: valueOf(e, x), y: valueOf(e, y), entry: e });
-    const drawn = data.entries.map(point).filter((p) => p.x !== undefined && p.y !== undefined);
+    const drawn = data.entries.filter((e) => String(e.group || "") === $("group").value).map(point)
+      .filter((p) => p.x !== undefined && p.y !== undefined);
     const front = drawn.filter((p) => p.entry.is_best).sort((a, b) => a.x - b.x);
     if (scatter) { scatter.destroy(); }
     scatter = new Chart($("points"), {
@@ -77,15 +83,17 @@
       },
     });
   };
-  for (const id of ["x", "y", "log"]) { $(id).addEventListener("change", drawScatter); }
+  for (const id of ["x", "y", "log", "group"]) { $(id).addEventListener("change", drawScatter); }
   drawScatter();
 
   // The table: a click on a title sorts, another turns the order round.
-  const columns = ["id", ...data.parameters, ...data.objectives,
-    ...fields.filter((n) => !data.objectives.includes(n) && ["bits_per_weight", "nll", "top1", "seconds"]
-      .includes(n)), "status"];
-  const cellOf = (entry, name) => name === "id" || name === "status" ? entry[name]
-    : valueOf(entry, name);
+  const columns = ["id", ...(data.entries.some((e) => e.name) ? ["name"] : []), ...data.parameters,
+    ...data.objectives, ...fields.filter((n) => !data.objectives.includes(n)
+      && ["bits_per_weight", "nll", "top1", "seconds"].includes(n)),
+    ...(data.groups.length > 1 ? ["measured"] : []), "status"];
+  const own = { id: (e) => e.id, name: (e) => e.name, measured: (e) => e.group && data.groups[e.group - 1].text,
+    status: (e) => e.status + (e.share && e.status !== "done" ? ": " + show("", 100 * e.share) + " % of the data" : "") };
+  const cellOf = (entry, name) => name in own ? own[name](entry) : valueOf(entry, name);
   let sorted = { by: "id", falls: false };
   const drawTable = () => {
     const head = element("tr");

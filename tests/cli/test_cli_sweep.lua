@@ -51,10 +51,10 @@ function TestSweep:test_every_trial_has_a_run_and_the_second_time_all_are_there(
 
   lu.assertEquals(result.sweep, "s")
   for i, trial in ipairs(result.trials) do
-    lu.assertEquals({ trial.id, trial.params, trial.status, trial.cached, trial.objectives },
-      { i, { n = i }, "done", false, {} })
-    local record = native.json.decode(native.file.read(folder .. "/" .. trial.run .. "/run.json"))
-    lu.assertEquals(record.parameters, { n = i, bad = 0 })
+    lu.assertEquals(trial,
+      { id = i, params = { n = i }, status = "done", cached = false, objectives = {} })
+    local path = ("%s/s/runs/%04d/run.json"):format(folder, i)
+    lu.assertEquals(native.json.decode(native.file.read(path)).parameters, { n = i, bad = 0 })
   end
   lu.assertEquals(#result.trials, 3)
   lu.assertEquals(result.front, {})
@@ -68,7 +68,8 @@ function TestSweep:test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on()
   local result = sweep("n=1..3", "bad=2", "--out", "s")
 
   lu.assertEquals(statuses(result), "done failed done")
-  lu.assertStrContains(result.trials[2].message, "plain.lua:5: n is bad")
+  local failure = native.json.decode(native.file.read(folder .. "/s/failed/0002.json"))
+  lu.assertStrContains(failure.message, "plain.lua:5: n is bad")
   local table_text = program.run({ "sweep", "plain.lua", "n=1..3", "bad=2", "--out", "s" }, env())
   lu.assertStrContains(table_text, "failed: plain.lua:5: n is bad")
   lu.assertStrContains(table_text, "s: 3 trials, 0 on the front (*)\n")
@@ -195,7 +196,9 @@ function TestMeasured:test_objectives_front_and_halving_of_a_real_recipe()
       lu.assertEquals(native.json.decode(part).rows[1].clusters, math.ceil(whole / share))
     end
   end
-  program.json({ "verify", halved.trials[1].run, "--json" }, env())
+  local report = program.json({ "report", "halved", "--json" }, env())
+  lu.assertEquals(report.groups[1].front, halved.front)
+  program.json({ "verify", report.entries[1].run, "--json" }, env())
 end
 
 local code = lu.LuaUnit.run()

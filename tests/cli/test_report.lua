@@ -55,19 +55,85 @@ function TestReport:tearDown()
 end
 
 function TestReport:test_the_table_marks_the_front()
-  lu.assertEquals(report("a", "runs/b", "c", "--objective", "bytes,nll"), [[
-run     bits    bytes   nll  bits/weight   time
-───  ─  ────  ───────  ────  ───────────  ─────
-  1  *     2   1000 B  1.75            -  2.5 s
-  2        3  2.9 KiB  1.75            -  2.5 s
-  3        4  2.0 KiB  1.75            -  2.5 s
+  lu.assertEquals(report("a", "runs/b", "c", "--objective", "bytes,kl"), [[
+3 runs, by bytes, kl
 
-3 runs: 1 of 3 on the front of bytes, nll (*)
+nll-64 on t.txt, against m: 3 of 3 on the front (*)
+
+run     bits    bytes               kl  bits/weight   time
+───  ─  ────  ───────  ───────────────  ───────────  ─────
+  1  *     2   1000 B  0.5000 ± 0.0100            -  2.5 s
+  2  *     3  2.9 KiB              0.3            -  2.5 s
+  3  *     4  2.0 KiB              0.3            -  2.5 s
 ]])
 end
 
+--- d beats a in both numbers, but on another text; e beats all, but on a third of it; f has no kl.
+function TestReport:test_only_what_compares_is_on_one_front()
+  fake_run.write(folder .. "/runs/d", { bits = 2, kl = 0.4, bytes = 900, data = ("d"):rep(64) })
+  fake_run.write(folder .. "/runs/e", { bits = 5, kl = 0.01, bytes = 800, share = 1 / 3 })
+  fake_run.write(folder .. "/runs/f", { bits = 6, bytes = 700 })
+  fake_run.write(folder .. "/runs/g", { bits = 7, kl = 0.2, bytes = 600, against = "other" })
+  local it = assert(native.json.decode(report("a", "c", "d", "e", "f", "g", "--json")))
+  local groups, is_best, status = {}, {}, {}
+  for i, entry in ipairs(it.entries) do
+    groups[i], is_best[i], status[i] = entry.group or 0, entry.is_best, entry.status
+  end
+
+  lu.assertEquals(groups, { 1, 1, 2, 0, 0, 3 })
+  lu.assertEquals(is_best, { true, true, true, false, false, true })
+  lu.assertEquals(status, { "done", "done", "done", "partial", "done", "done" })
+  lu.assertEquals({ it.groups[1].front, it.groups[2].front, it.groups[3].front },
+    { { 1, 2 }, { 3 }, { 6 } })
+  lu.assertStrContains(report("a", "e"), [[
+not compared, without all of kl, bytes on all of the data
+
+run    bits    kl  bytes  bits/weight   time
+───    ────  ────  ─────  ───────────  ─────  ───────────────────────────
+  2       5  0.01  800 B            -  2.5 s  partial: 33.3 % of the data
+]])
+end
+
+--- The sizes of models compare whatever they were measured on.
+function TestReport:test_sizes_are_of_one_group()
+  fake_run.write(folder .. "/runs/d", { bits = 2, kl = 0.4, bytes = 900, data = ("d"):rep(64) })
+  local it = assert(native.json.decode(report("a", "d", "--json", "--objective", "bytes")))
+
+  lu.assertEquals(it.groups, { { text = "sizes", front = { 4 } } }) -- the rows of a, those of d
+end
+
+function TestReport:test_the_rows_of_one_run_are_points()
+  local function row(name, bits, kl, bytes)
+    return { name = name, method = name:match("^%a+"), options = bits and { bits = bits },
+      protocol = "nll-64", data = ("b"):rep(64), against = kl and "original", kl = kl, nll = 1.5,
+      bytes = bytes, seconds = 3 }
+  end
+  fake_run.write(folder .. "/runs/many", { rows = { row("original", nil, nil, 4000),
+    row("rtn 2", 2, 0.5, 900), row("gptq 2", 2, 0.4, 900), row("rtn 4", 4, 0.1, 1700) } })
+
+  lu.assertEquals(report("many"), [[
+runs/many, by kl, bytes
+
+nll-64 on t.txt, against m: 2 of 3 on the front (*)
+
+run     name    bits  method   kl    bytes  bits/weight   time
+───  ─  ──────  ────  ──────  ───  ───────  ───────────  ─────
+  1     rtn 2      2     rtn  0.5    900 B            -  3.0 s
+  2  *  gptq 2     2    gptq  0.4    900 B            -  3.0 s
+  3  *  rtn 4      4     rtn  0.1  1.7 KiB            -  3.0 s
+]])
+end
+
+--- A model that was only trained has no kl: it is judged by nll.
+function TestReport:test_runs_without_an_original_are_judged_by_nll()
+  fake_run.write(folder .. "/runs/t", { rows = { { name = "trained", protocol = "nll-64",
+    data = ("b"):rep(64), nll = 1.25, bytes = 900 } } })
+
+  lu.assertStrContains(report("t"), "runs/t, by nll, bytes\n")
+end
+
 function TestReport:test_conditions_choose_runs()
-  lu.assertStrContains(report("bits>=3"), "2 runs: 2 of 2 on the front of kl, bytes (*)\n")
+  lu.assertStrContains(report("bits>=3"), "against m: 2 of 2 on the front (*)\n")
   local _, code, errors = program.run({ "report", "bits=9" }, env())
   lu.assertEquals(code, 1)
   lu.assertStrContains(errors, "no runs fit the conditions")
@@ -81,11 +147,14 @@ function TestReport:test_csv_has_every_number_exactly()
   end
 
   lu.assertEquals(lines[1],
-    "id,run,recipe,status,front,seconds,bits,group,model,bytes,kl,kl_se,nll")
-  lu.assertEquals(lines[2], "1,runs/a,first,done,true,2.5,2,32,m,1000,0.5,0.01,1.75")
+    "id,run,name,recipe,status,share,measured,front,seconds,bits,group,model,text,bytes,kl,kl_se,"
+    .. "nll")
+  lu.assertEquals(lines[2],
+    '1,runs/a,,first,done,1,"nll-64 on t.txt, against m",true,2.5,2,32,m,t.txt,1000,0.5,0.01,1.75')
   lu.assertEquals(lines[3],
-    "2,runs/c,first,done,true,2.5,4,32,m,2000,0.30000000000000004,,1.75")
-  lu.assertStrContains(lines[4], '3,runs/d,"a ""b"", c",done,false,')
+    '2,runs/c,,first,done,1,"nll-64 on t.txt, against m",true,2.5,4,32,m,t.txt,2000,'
+    .. "0.30000000000000004,,1.75")
+  lu.assertStrContains(lines[4], '3,runs/d,,"a ""b"", c",done,1,,false,')
 end
 
 function TestReport:test_json_has_all()
@@ -173,6 +242,12 @@ setTimeout(() => {
     }
     answer.hover = chart.tooltip.title;
     answer.axes = [chart.options.scales.x.title.text, chart.options.scales.y.title.text];
+    const group = document.getElementById("group");
+    answer.groups = [...group.options].map((o) => {
+      group.value = o.value;
+      group.dispatchEvent(new Event("change"));
+      return [o.value, String(Chart.getChart("points").data.datasets[0].data.length)];
+    });
     document.getElementById("x").value = "nll";
     document.getElementById("x").dispatchEvent(new Event("change"));
     answer.axis = Chart.getChart("points").options.scales.x.title.text;
@@ -208,7 +283,9 @@ local function ask(address)
 end
 
 function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
-  report("a", "b", "c", "--out", "r.html")
+  fake_run.write(folder .. "/runs/d", { bits = 8, kl = 0.2, bytes = 900, data = ("d"):rep(64),
+    text = HOSTILE })
+  report("a", "b", "c", "d", "--out", "r.html")
   local page = read("r.html")
   lu.assertNil(page:find("<%w+[^>]- src="))
   lu.assertNil(page:find("<link[^>]-href=\"http"))
@@ -231,10 +308,11 @@ function TestReport:test_the_page_works_in_a_browser_and_asks_nobody()
   lu.assertNotNil(answer, "the browser gave no answer")
   lu.assertEquals(answer.problems, {})
   lu.assertEquals(answer.requests, {})
-  lu.assertEquals(answer.title, "3 runs")
-  lu.assertEquals(answer.before, { "1 *", "2 *", "3 *" })
-  lu.assertEquals(answer.rising, { "2 *", "3 *", "1 *" }) -- 0.3, 0.30000000000000004, 0.5
-  lu.assertEquals(answer.falling, { "1 *", "3 *", "2 *" })
+  lu.assertEquals(answer.title, "4 runs")
+  lu.assertEquals(answer.before, { "1 *", "2 *", "3 *", "4 *" })
+  lu.assertEquals(answer.rising, { "4 *", "2 *", "3 *", "1 *" }) -- 0.2, 0.3, 0.3 + 2^-54, 0.5
+  lu.assertEquals(answer.falling, { "1 *", "3 *", "2 *", "4 *" })
+  lu.assertEquals(answer.groups, { { "1", "3" }, { "2", "1" } }) -- points of each
   lu.assertEquals(answer.sort, "descending")
   lu.assertEquals(answer.hover, { "#1 bits=2" }) -- the point of the fewest bytes
   lu.assertEquals(answer.axes, { "bytes", "kl" })

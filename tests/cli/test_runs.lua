@@ -46,7 +46,7 @@ function TestRuns:test_a_summary_has_parameters_inputs_and_the_last_number_of_ea
   local run = program.json({ "runs", "bits=3", "--json" }, { VISE_TEST_FOLDER = folder }).runs[1]
 
   lu.assertEquals(run.parameters, { bits = 3, group = 32 })
-  lu.assertEquals(run.inputs, { model = "m" })
+  lu.assertEquals(run.inputs, { model = "m", text = "t.txt" })
   lu.assertEquals(run.numbers, { nll = 1.75, bytes = 2000, kl = 0.2 })
   lu.assertEquals({ run.recipe, run.seconds, run.seed }, { "first", 2.5, 0 })
 end

@@ -9,14 +9,19 @@ local text = require("vise.text")
 
 local M = {}
 
---- `{sweep, trials, front}`.
+--- `{sweep, trials: [{id, params, objectives, status, cached}], front: [ids]}`.
 ---@param sweep vise.Sweep
 ---@return table
 function M.json(sweep)
   local trials, front = sweep_of.trials(sweep)
+  local list = {}
+  for i, trial in ipairs(trials) do
+    list[i] = { id = trial.id, params = trial.params, objectives = trial.objectives,
+      status = trial.status, cached = trial.cached }
+  end
   return {
     sweep = sweep.directory,
-    trials = native.json.array(trials),
+    trials = native.json.array(list),
     front = native.json.array(front),
   }
 end

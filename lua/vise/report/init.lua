@@ -2,6 +2,7 @@
 --- What a report is made of: the runs of a sweep, or some runs, with all that is known of each.
 
 local check = require("vise.check")
+local comparable = require("vise.run.comparable")
 local compare = require("vise.run.compare")
 local front = require("vise.sweep.front")
 local native = require("vise.native")
@@ -14,22 +15,28 @@ local must = refusal.must
 local M = {}
 local H = {}
 
----@class vise.ReportEntry one trial, or one run
+---@class vise.ReportEntry one trial, one run, or one measured row of a run
 ---@field id integer its number in the report; of a sweep that of the trial
 ---@field run? string directory
+---@field name? string of the row, where a run has several
 ---@field recipe string
----@field status "done"|"stopped"|"failed"|"pending"
+---@field status "done"|"partial"|"stopped"|"failed"|"pending" partial and stopped: measured on
+--- `share` of the data only, the latter because halving did not go on
+---@field share? number of the data
 ---@field message? string why it failed
 ---@field params table<string, any>
 ---@field numbers table<string, number>
 ---@field seconds? number
----@field is_best boolean on the front
+---@field group? integer index in `groups`: entries of one compare in the objectives
+---@field is_best boolean on the front of its group
 ---@field tensors {name: string, description: string, bytes: integer, error: number?}[]
 
 ---@class vise.Report
 ---@field title string
 ---@field objectives string[]
 ---@field entries vise.ReportEntry[]
+---@field groups {text: string, front: integer[]}[] what their numbers were measured on, and the ids
+--- of those that none of the group beats
 ---@field parameters string[] those in which the entries differ
 ---@field numbers string[] those that some entry has
 ---@field curves {label: string, name: string, x: string, points: number[][]}[]
@@ -38,7 +45,7 @@ local H = {}
 
 --- The report over a sweep, or over run directories.
 ---@param paths string[] one sweep, or any number of runs
----@param objectives string[]|nil those of the sweep, else kl and bytes, if absent
+---@param objectives string[]|nil those of the sweep, else kl (nll where no run has it) and bytes
 ---@return vise.Report|nil
 ---@return string? message
 ---@return string? code
@@ -47,7 +54,7 @@ function M.collect(paths, objectives)
     if #paths == 1 and native.file.stat(paths[1] .. "/sweep.json") then
       return H.of_sweep(must(sweep_of.load(paths[1])), objectives)
     end
-    return H.of_runs(paths, objectives or { "kl", "bytes" })
+    return H.of_runs(paths, objectives)
   end)
 end
 
@@ -58,7 +65,10 @@ function H.of_sweep(sweep, objectives)
     local entry = { id = trial.id, recipe = sweep.spec.recipe.name, status = trial.status,
       message = trial.message, params = trial.params, numbers = {}, tensors = {} }
     if trial.run then
-      H.read_run(report, entry, trial.run)
+      local record = must(summary.read(trial.run))
+      H.add_facts(report, record)
+      H.add_curves(report, record, entry.id)
+      H.fill(report, entry, trial.run, record)
       entry.status = trial.status
     end
     report.entries[#report.entries + 1] = entry
@@ -68,42 +78,89 @@ function H.of_sweep(sweep, objectives)
 end
 
 function H.of_runs(paths, objectives)
-  local title = #paths == 1 and paths[1] or ("%d runs"):format(#paths)
-  local report = H.new(title, objectives)
+  local records, has_kl = {}, false
   for i, path in ipairs(paths) do
-    local entry = { id = i, status = "done", numbers = {}, tensors = {} }
-    H.read_run(report, entry, path)
-    report.entries[i] = entry
+    records[i] = must(summary.read(path))
+    has_kl = has_kl or summary.numbers(records[i]).kl ~= nil
+  end
+  local title = #paths == 1 and paths[1] or ("%d runs"):format(#paths)
+  local report = H.new(title, objectives or { has_kl and "kl" or "nll", "bytes" })
+  for i, path in ipairs(paths) do
+    H.add_run(report, path, records[i])
   end
   return H.finish(report)
 end
 
 function H.new(title, objectives)
-  return { title = title, objectives = objectives, entries = {}, curves = {}, recipes = {},
-    _facts = {} }
+  return { title = title, objectives = objectives, entries = {}, groups = {}, curves = {},
+    recipes = {}, _facts = {}, _groups = {} }
 end
 
---- What the directory of a run says of it.
-function H.read_run(report, entry, path)
-  local record = must(summary.read(path))
+--- One entry of a run, or one for each row where several have all objectives.
+function H.add_run(report, path, record)
+  local rows = {}
+  for _, row in ipairs(record.rows) do
+    rows[#rows + 1] = summary.has_all(row, report.objectives) and row or nil
+  end
+  H.add_facts(report, record)
+  H.add_curves(report, record, #report.entries + 1)
+  for i = 1, math.max(1, #rows) do
+    local entry = { id = #report.entries + 1 }
+    H.fill(report, entry, path, record, #rows > 1 and rows[i] or nil)
+    report.entries[entry.id] = entry
+  end
+end
+
+--- What a run says of itself, or of one of its rows.
+---@param row? table
+function H.fill(report, entry, path, record, row)
   local facts = summary.of(path, record)
   entry.run, entry.recipe, entry.seconds = path, facts.recipe, facts.seconds
-  entry.numbers, entry.params = facts.numbers, {}
+  entry.status, entry.share = record.share and "partial" or "done", record.share
+  entry.params, entry.tensors = {}, {}
   for _, key in ipairs({ "parameters", "inputs" }) do
     for name, value in pairs(facts[key]) do
       entry.params[name] = value
     end
   end
-  for name, tensor in check.sorted_pairs(must(compare.tensors(path))) do
-    table.insert(entry.tensors, { name = name, description = tensor.description,
-      bytes = tensor.bytes, error = tensor.error })
+  local rows = { row }
+  if row then
+    entry.name, entry.numbers, entry.seconds = row.name, summary.numbers_of(rows), row.seconds
+    for name, value in pairs(summary.labels(row)) do
+      entry.params[name] = value
+    end
+  else
+    entry.numbers, rows = summary.numbers(record, report.objectives)
   end
+  H.put_into_group(report, entry, record, rows)
+  if row == nil or record.artifact and row.bytes == record.artifact.bytes then
+    for name, tensor in check.sorted_pairs(must(compare.tensors(path))) do
+      table.insert(entry.tensors, { name = name, description = tensor.description,
+        bytes = tensor.bytes, error = tensor.error })
+    end
+  end
+end
+
+--- The entry is one of a group if it has all objectives and was measured on all of the data.
+function H.put_into_group(report, entry, record, rows)
+  if entry.share or not front.vector(entry.numbers, report.objectives) then
+    return
+  end
+  local key = comparable.key(record, rows, report.objectives)
+  if report._groups[key] == nil then
+    report.groups[#report.groups + 1] =
+      { text = comparable.text(record, rows, report.objectives) or "sizes", front = {} }
+    report._groups[key] = #report.groups
+  end
+  entry.group = report._groups[key]
+end
+
+--- The losses of what a run has trained.
+function H.add_curves(report, record, id)
   for _, curve in ipairs(record.losses or {}) do
-    table.insert(report.curves, { label = ("#%d %s"):format(entry.id, curve.name), name = "loss",
+    table.insert(report.curves, { label = ("#%d %s"):format(id, curve.name), name = "loss",
       x = "step", points = curve.points })
   end
-  H.add_recipe(report, record.recipe)
-  H.add_facts(report, record)
 end
 
 --- Each recipe once, what it includes after it.
@@ -123,6 +180,7 @@ end
 
 --- What the runs were made with: values of a name that differ stand side by side.
 function H.add_facts(report, record)
+  H.add_recipe(report, record.recipe)
   local machine = record.machine or {}
   local facts = { vise = record.vise, seed = record.seed, processor = machine.cpu_model,
     ["CPU level"] = machine.cpu_level, threads = machine.threads }
@@ -162,13 +220,14 @@ end
 function H.finish(report)
   local vectors = {}
   for i, entry in ipairs(report.entries) do
-    vectors[i] = entry.status == "done" and front.vector(entry.numbers, report.objectives) or false
-  end
-  for _, entry in ipairs(report.entries) do
     entry.is_best = false
+    vectors[i] = entry.group
+      and front.vector(entry.numbers, report.objectives, tostring(entry.group)) or false
   end
   for _, i in ipairs(front.front(vectors)) do
-    report.entries[i].is_best = true
+    local entry = report.entries[i]
+    entry.is_best = true
+    table.insert(report.groups[entry.group].front, entry.id)
   end
   report.parameters, report.numbers = H.varied(report.entries), H.names(report.entries)
   local provenance = { { name = "runs", value = tostring(#report.entries) } }
@@ -181,7 +240,7 @@ function H.finish(report)
       { name = name, value = table.concat(check.sorted_keys(values), ", ") })
   end
   report.provenance = provenance
-  report._facts, report._first, report._last = nil, nil, nil
+  report._facts, report._groups, report._first, report._last = nil, nil, nil, nil
   return report
 end
 

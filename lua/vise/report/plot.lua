@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
---- The scatter of a report as SVG or PNG, drawn by gnuplot: two objectives, the front as a line.
+--- The scatter of a report as SVG or PNG, drawn by gnuplot: two objectives, each group in a colour
+--- of its own with its front as a line.
 
 local native = require("vise.native")
 
@@ -35,15 +36,15 @@ function M.write(report, path, format)
   return native.file.rename(partial, path)
 end
 
---- {x, y, is_best, id} of every run that has both.
+--- {x, y, group, is_best, id} of every entry that is compared.
 function H.points(report)
   local y_name, x_name = report.objectives[1], report.objectives[2]
   local points = {}
   for _, entry in ipairs(report.entries) do
-    local y = entry.numbers[y_name]
-    local x = x_name and entry.numbers[x_name] or not x_name and entry.id or nil
-    if x and y and entry.status == "done" then
-      points[#points + 1] = { x = x, y = y, is_best = entry.is_best, id = entry.id }
+    if entry.group then
+      local x = x_name and entry.numbers[x_name] or entry.id
+      points[#points + 1] = { x = x, y = entry.numbers[y_name], group = entry.group,
+        is_best = entry.is_best, id = entry.id }
     end
   end
   table.sort(points, function(a, b)
@@ -72,24 +73,38 @@ function H.script(report, points, path, format)
   if least > 0 and greatest > 30 * least then
     lines[#lines + 1] = "set logscale y"
   end
-  local has_best = false
-  for _, name in ipairs({ "all", "best" }) do
-    lines[#lines + 1] = "$" .. name .. " << EOD"
-    for _, point in ipairs(points) do
-      if name == "all" or point.is_best then
-        lines[#lines + 1] = ("%.17g %.17g %d"):format(point.x, point.y, point.id)
-        has_best = has_best or point.is_best
-      end
+  local plots = {}
+  for g, group in ipairs(report.groups) do
+    H.add_points(lines, ("$all%d"):format(g), points, function(point)
+      return point.group == g
+    end)
+    H.add_points(lines, ("$best%d"):format(g), points, function(point)
+      return point.group == g and point.is_best
+    end)
+    local colour = H.colours[(g - 1) % #H.colours + 1]
+    for _, plot in ipairs(H.plots) do
+      plots[#plots + 1] = plot:gsub("%%(%l+)", { number = g, colour = colour,
+        title = H.quote(group.text) })
     end
-    lines[#lines + 1] = "EOD"
-  end
-  local plots = { "$all using 1:2 with points pt 7 ps 0.8 lc rgb '#7a8aa0' title 'runs'" }
-  if has_best then
-    plots[2] = "$best using 1:2 with linespoints pt 7 ps 1.1 lw 1.5 lc rgb '#c2410c' title 'front'"
-    plots[3] = "$best using 1:2:3 with labels offset 0.8,0.8 tc rgb '#7c2d12' notitle"
   end
   lines[#lines + 1] = "plot " .. table.concat(plots, ", ")
   return table.concat(lines, "\n") .. "\n"
+end
+
+H.colours = { "#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#a16207", "#0e7490" }
+H.plots = {
+  "$all%number using 1:2 with points pt 6 ps 0.8 lc rgb '%colour' notitle",
+  "$best%number using 1:2 with linespoints pt 7 ps 1.1 lw 1.5 lc rgb '%colour' title %title "
+    .. "noenhanced",
+  "$best%number using 1:2:3 with labels offset 0.8,0.8 tc rgb '%colour' notitle",
+}
+
+function H.add_points(lines, name, points, fits)
+  lines[#lines + 1] = name .. " << EOD"
+  for _, point in ipairs(points) do
+    lines[#lines + 1] = fits(point) and ("%.17g %.17g %d"):format(point.x, point.y, point.id) or nil
+  end
+  lines[#lines + 1] = "EOD"
 end
 
 --- A text in gnuplot's single quotes, in which nothing but the quote is special.

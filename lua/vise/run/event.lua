@@ -92,7 +92,7 @@ function M.claims(given)
   return copy
 end
 
-H.row_texts = { method = true, name = true, protocol = true }
+H.row_texts = { against = true, data = true, method = true, name = true, protocol = true }
 H.row_numbers = {}
 for _, field in ipairs(fields.list()) do
   H.row_numbers[field.name] = true

@@ -286,6 +286,7 @@ function H:measure(m, opts)
     end
   end
   row.name, row.method, row.options = name, given.method, H.labels(opts.options)
+  row.data, row.against = text.sha256, against and against:_identity()
   self._rows[#self._rows + 1] = row
   self._models[#self._rows] = m
   self:_write_rows()

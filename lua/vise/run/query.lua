@@ -34,8 +34,8 @@ function M.order(store, sort)
   return ("%s IS NULL, %s%s"):format(column, column, falls == "-" and " DESC" or "")
 end
 
---- The fields to show: those asked for; else the run, what differs among the runs, and the numbers
---- by which compressed models are judged.
+--- The fields to show: those asked for; else the run, what differs among the runs, and of the
+--- numbers by which compressed models are judged those that some have.
 ---@param store vise.Store
 ---@param asked string|nil names with commas between
 ---@param where string
@@ -50,31 +50,33 @@ function M.columns(store, asked, where, values)
     return fields
   end
   fields[1] = H.field(store, "run")
-  local parameters, expressions = {}, { "1" }
+  local candidates, expressions = {}, { "1" }
+  local function add(field, expression)
+    candidates[#candidates + 1] = field
+    expressions[#expressions + 1] = expression:gsub("@", field.column)
+  end
   for _, field in ipairs(store:fields()) do
     if field.role == "parameter" then
-      parameters[#parameters + 1] = field
-      expressions[#expressions + 1] = ("min(%s) IS NOT max(%s) AS %s"):format(field.column,
-        field.column, field.column)
-    end
-  end
-  local varies = assert(store:select({ columns = expressions, where = where, values = values }))[1]
-  for _, field in ipairs(parameters) do
-    if varies[field.column] == 1 then
-      fields[#fields + 1] = field
+      add(field, "min(@) IS NOT max(@) AS @")
     end
   end
   for _, name in ipairs(H.judged_by) do
     for _, field in ipairs(store:fields()) do
       if field.name == name and field.role ~= "parameter" then
-        fields[#fields + 1] = field
+        add(field, "count(@) > 0 AS @")
       end
+    end
+  end
+  local shown = assert(store:select({ columns = expressions, where = where, values = values }))[1]
+  for _, field in ipairs(candidates) do
+    if shown[field.column] == 1 then
+      fields[#fields + 1] = field
     end
   end
   return fields
 end
 
-H.judged_by = { "kl", "nll", "bytes", "bits_per_weight", "seconds" }
+H.judged_by = { "kl", "nll", "share", "bytes", "bits_per_weight", "seconds" }
 
 function H.field(store, name)
   local field, message = store:field(name)

@@ -18,7 +18,7 @@ Store.__index = Store
 local H = {}
 
 M.FOLDER = ".vise"
-M.VERSION = 1
+M.VERSION = 2
 
 ---@class vise.Field
 ---@field name string

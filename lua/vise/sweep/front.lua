@@ -29,9 +29,10 @@ end
 --- What a trial is judged by, less being better; nil unless it has all objectives.
 ---@param numbers table<string, number>|nil
 ---@param objectives string[]
+---@param group? string trials of different groups do not compare (vise.run.comparable)
 ---@return number[]|nil
-function M.vector(numbers, objectives)
-  local vector = {}
+function M.vector(numbers, objectives, group)
+  local vector = { group = group }
   for i, name in ipairs(objectives) do
     local value = numbers and numbers[name]
     if value == nil then
@@ -47,6 +48,9 @@ end
 ---@param b number[]
 ---@return boolean
 function M.dominates(a, b)
+  if a.group ~= b.group then
+    return false
+  end
   local is_better = false
   for i = 1, #a do
     if a[i] > b[i] then
@@ -57,7 +61,8 @@ function M.dominates(a, b)
   return is_better
 end
 
---- The indices of the vectors that none dominates; `false` stands for a trial without one.
+--- The indices of the vectors that none of their group dominates; `false` stands for a trial
+--- without one.
 ---@param vectors (number[]|false)[]
 ---@return integer[] rising
 function M.front(vectors)
@@ -113,12 +118,28 @@ function H.comes_first(vectors, a, b)
   return a < b
 end
 
---- A layer, the ends of each objective first, then by the distance between the neighbours.
+--- A layer, the ends of each objective first, then by the distance between the neighbours; those of
+--- one group among each other.
 function H.by_room(layer, vectors)
-  local room = {}
+  local room, groups, names = {}, {}, {}
   for _, i in ipairs(layer) do
-    room[i] = 0
+    local name = vectors[i].group or ""
+    if groups[name] == nil then
+      groups[name], names[#names + 1] = {}, name
+    end
+    table.insert(groups[name], i)
   end
+  for _, name in ipairs(names) do
+    H.add_room(room, groups[name], vectors)
+  end
+  table.sort(layer, function(a, b)
+    return room[a] > room[b] or room[a] == room[b] and a < b
+  end)
+  return layer
+end
+
+--- How far the neighbours of each are apart, relative to the ends.
+function H.add_room(room, layer, vectors)
   for k = 1, #vectors[layer[1]] do
     local sorted = table.move(layer, 1, #layer, 1, {})
     table.sort(sorted, function(a, b)
@@ -129,13 +150,9 @@ function H.by_room(layer, vectors)
     room[sorted[1]], room[sorted[#sorted]] = math.huge, math.huge
     for at = 2, #sorted - 1 do
       local width = vectors[sorted[at + 1]][k] - vectors[sorted[at - 1]][k]
-      room[sorted[at]] = room[sorted[at]] + (span > 0 and width / span or 0)
+      room[sorted[at]] = (room[sorted[at]] or 0) + (span > 0 and width / span or 0)
     end
   end
-  table.sort(layer, function(a, b)
-    return room[a] > room[b] or room[a] == room[b] and a < b
-  end)
-  return layer
 end
 
 return M

@@ -6,6 +6,7 @@
 -- leaves a task with its result or without. Whoever runs a task twice finds the first result there.
 
 local check = require("vise.check")
+local comparable = require("vise.run.comparable")
 local front = require("vise.sweep.front")
 local input = require("vise.run.input")
 local native = require("vise.native")
@@ -38,6 +39,7 @@ M.SEARCHES = { "grid", "random", "tpe", "halving" }
 ---@field share number of the windows to score, 1 but for halving
 ---@field status "pending"|"done"|"failed"
 ---@field numbers? table<string, number> of a task that is done
+---@field group? string tasks that are done compare within it
 ---@field seconds? number
 ---@field message? string of a task that failed
 ---@field was_there? boolean its result is older than this process
@@ -88,7 +90,7 @@ function M.open(request)
     return nil, message, code
   end
   spec.inputs = inputs
-  return refusal.protect(H.begin, request, spec, axes)
+  return refusal.protect(H.begin, request, spec)
 end
 
 --- The sweep in a directory.
@@ -184,7 +186,10 @@ end
 function M.look(sweep, task)
   local record = summary.read(M.run_directory(sweep, task))
   if record then
-    task.status, task.numbers, task.seconds = "done", summary.numbers(record), record.seconds
+    local objectives = sweep.spec.objectives
+    local numbers, rows = summary.numbers(record, objectives)
+    task.status, task.numbers, task.seconds = "done", numbers, record.seconds
+    task.group = comparable.key(record, rows, objectives)
     task.is_kept = #record.rows > 0 and record.kept_rows == #record.rows
     return
   end
@@ -248,7 +253,8 @@ function M.trials(sweep)
       trial.objectives[name] = task.numbers and task.numbers[name]
     end
     trials[task.trial] = trial
-    vectors[task.trial] = trial.status == "done" and front.vector(task.numbers, objectives) or false
+    vectors[task.trial] = trial.status == "done"
+      and front.vector(task.numbers, objectives, task.group) or false
   end
   return trials, front.front(vectors)
 end
@@ -310,23 +316,30 @@ function H.validate(recipe, rows, axes)
   return digests
 end
 
-function H.begin(request, spec, axes)
+function H.begin(request, spec)
   local directory = request.out or H.default_directory(spec)
   directory = #directory > 1 and directory:gsub("/+$", "") or directory
   local path = directory .. "/sweep.json"
   if native.file.stat(path) then
     H.check_same(path, spec)
-    return must(M.load(directory))
-  end
-  local names = native.file.stat(directory) and must(native.file.list(directory)) or {}
-  if #names > 0 then
-    refusal.refuse(("--out: folder '%s' holds no sweep and is not empty, expected a new one (%s is "
-      .. "in it)"):format(directory, names[1]), "argument")
+  else
+    H.check_empty(directory)
+    must(native.file.make_dirs(directory))
+    must(native.file.replace(path, native.json.encode(spec, { indent = 1 }) .. "\n"))
   end
   must(native.file.make_dirs(directory .. "/runs"))
   must(native.file.make_dirs(directory .. "/failed"))
-  must(native.file.replace(path, native.json.encode(spec, { indent = 1 }) .. "\n"))
-  return { directory = directory, spec = spec, axes = axes, tasks = {} }
+  return must(M.load(directory))
+end
+
+--- A process that was killed while it began the sweep may have left the file it was writing.
+function H.check_empty(directory)
+  for _, name in ipairs(native.file.stat(directory) and must(native.file.list(directory)) or {}) do
+    if not name:find("^sweep%.json%.tmp%-") then
+      refusal.refuse(("--out: folder '%s' holds no sweep and is not empty, expected a new one (%s "
+        .. "is in it)"):format(directory, name), "argument")
+    end
+  end
 end
 
 --- The same command leads to the same folder.

@@ -95,7 +95,11 @@ end
 ---@param value any
 ---@return string
 function M.value_text(value)
-  return math.type(value) == "float" and ("%.17g"):format(value) or tostring(value)
+  if math.type(value) ~= "float" then
+    return tostring(value)
+  end
+  local short = ("%.15g"):format(value)
+  return tonumber(short) == value and short or ("%.17g"):format(value)
 end
 
 H.largest_range = 100000

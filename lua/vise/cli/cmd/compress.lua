@@ -7,6 +7,8 @@ local exit = require("vise.cli.exit")
 local job = require("vise.cli.job")
 local method = require("vise.method")
 local options = require("vise.cli.options")
+local space = require("vise.sweep.space")
+local text = require("vise.text")
 
 local H = {}
 
@@ -15,10 +17,12 @@ local vise = require "vise"
 
 return vise.recipe {
   about = %s,
-  params = { model = vise.param.model() },
+  params = {
+    %s,
+  },
   run = function(p, job)
     local original = job:open(p.model)
-    local compressed = job:compress(original, {
+%s    local compressed = job:compress(original, {
       { %s },
     })
     job:save(compressed)
@@ -26,55 +30,44 @@ return vise.recipe {
 }
 ]]
 
---- The same with statistics over a text.
-H.calibrated = [[
-local vise = require "vise"
+H.calibrate = "    local stats = job:calibrate(original, { text = p.text%s })\n"
 
-return vise.recipe {
-  about = %s,
-  params = { model = vise.param.model(), text = vise.param.text() },
-  run = function(p, job)
-    local original = job:open(p.model)
-    local stats = job:calibrate(original, { text = p.text%s })
-    local compressed = job:compress(original, {
-      { %s, stats = stats },
-    })
-    job:save(compressed)
-  end,
-}
-]]
-
+--- Every option of the method is a parameter of the recipe, what was given its default: the recipe
+--- alone does the same again, the run says what the options were, and a sweep can vary them.
 function H.run(parsed)
   local given = parsed.options
-  local words = { ("method = %q"):format(given.method) }
   local is_whole = method.find(given.method).scope == "model"
   if is_whole and given.match ~= "*" then
     exit.argument(("--match: %s is for the whole model, expected no pattern"):format(given.method))
-  elseif not is_whole then
-    table.insert(words, 1, ("match = %q"):format(given.match))
   end
+  local params, rule, inputs = { "model = vise.param.model()" }, {}, { { "model", parsed[1] } }
+  local function add(row, value)
+    params[#params + 1] = ("%s = %s"):format(row.name, H.constructor(row, value))
+    rule[#rule + 1] = ("%s = p.%s"):format(row.name, row.name)
+  end
+  if not is_whole then
+    add({ kind = "choice", name = "match", choices = {} }, given.match)
+  end
+  add({ kind = "choice", name = "method", choices = {} }, given.method)
   for _, row in ipairs(method.params(given.method, given)) do
     local value = given[row.name]
-    if value ~= nil then
-      words[#words + 1] = ("%s = %s"):format(row.name, H.literal(value))
-    end
+    add(row, value == nil and row.default or value)
   end
-  local about = ("%q"):format(is_whole and given.method
-    or ("%s on %s"):format(given.method, given.match))
-  local text
-  local inputs = { { "model", parsed[1] } }
+  local calibrate = ""
   if given.text then
     local tokens = given.tokens and (", tokens = %d"):format(given.tokens) or ""
-    text = H.calibrated:format(about, tokens, table.concat(words, ", "))
+    calibrate = H.calibrate:format(tokens)
+    params[#params + 1] = "text = vise.param.text()"
     inputs[2] = { "text", given.text }
-  else
-    text = H.recipe:format(about, table.concat(words, ", "))
+    rule[#rule + 1] = "stats = stats"
   end
+  local about = is_whole and given.method or ("%s on %s"):format(given.method, given.match)
   job.run({
     name = "compress-" .. given.method,
     path = "vise compress",
     is_made_here = true, -- so its lines mean nothing to the user
-    text = text,
+    text = H.recipe:format(H.literal(about), table.concat(params, ",\n    "), calibrate,
+      text.wrap(table.concat(rule, ", "), 90, "        ")),
     given = inputs,
   }, given)
 end
@@ -110,9 +103,22 @@ function H.names()
   return names
 end
 
+--- An option as a parameter of a recipe: its value, what else it may be, and what it means.
+function H.constructor(row, value)
+  local words = { H.literal(value) }
+  for _, choice in ipairs(row.choices or {}) do
+    words[#words + 1] = choice ~= value and H.literal(choice) or nil
+  end
+  for _, name in ipairs({ "min", "max", "doc" }) do
+    words[#words + 1] = row[name] and ("%s = %s"):format(name, H.literal(row[name]))
+  end
+  local name = row.kind == "choice" and "enum" or row.kind
+  return ("vise.param.%s { %s }"):format(name, table.concat(words, ", "))
+end
+
 --- A value as Lua writes it, exactly.
 function H.literal(value)
-  return type(value) == "string" and ("%q"):format(value) or check.plain(value)
+  return type(value) == "string" and ("%q"):format(value) or space.value_text(value)
 end
 
 local flags = {

@@ -36,7 +36,7 @@ function M.next(search)
   for _, task in ipairs(search.tasks) do
     if task.share == share then
       rung[#rung + 1] = task
-      vectors[#rung] = front.vector(task.numbers, search.objectives) or false
+      vectors[#rung] = front.vector(task.numbers, search.objectives, task.group) or false
     end
   end
   local proposals = {}

@@ -37,7 +37,7 @@ function M.next(search)
   local vectors = {}
   for i, task in ipairs(search.tasks) do
     seen[space.text(task.params)] = true
-    vectors[i] = front.vector(task.numbers, search.objectives) or false
+    vectors[i] = front.vector(task.numbers, search.objectives, task.group) or false
   end
   for at, i in ipairs(front.order(vectors)) do
     table.insert(at <= math.ceil(M.GOOD_SHARE * done) and good or rest, search.tasks[i].params)

@@ -19,6 +19,14 @@ local file = {}
 ---@return string? code
 function file.read(path, limit) end
 
+--- What a .gz file of these bytes holds. More than `limit` bytes are refused with "format".
+---@param bytes string
+---@param limit? integer bytes, 1 GiB if absent
+---@return string? content
+---@return string? message
+---@return string? code
+function file.gunzip(bytes, limit) end
+
 --- Replace the file as a whole, atomically.
 ---@param path string
 ---@param content string

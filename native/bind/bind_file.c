@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "io/gzip.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -46,6 +47,27 @@ static int file_read(lua_State *L) {
     return bind_fail(L, &err);
   }
   lua_pushlstring(L, *slot, n);
+  vise_mem_free(*slot);
+  *slot = NULL;
+  return 1;
+}
+
+/* file.gunzip(bytes[, limit]) -> what a .gz file of these bytes holds; at most `limit` bytes (1 GiB) */
+static int file_gunzip(lua_State *L) {
+  size_t n, n_out;
+  const char *packed = luaL_checklstring(L, 1, &n);
+  const lua_Integer limit = luaL_optinteger(L, 2, READ_LIMIT);
+  luaL_argcheck(L, limit >= 0, 2, "expected 0 or more bytes");
+  char **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+  *slot = NULL;
+  luaL_setmetatable(L, BYTES);
+  uint8_t *out;
+  vise_err err;
+  if (vise_gzip_unpack(&out, &n_out, (const uint8_t *)packed, n, (size_t)limit, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  *slot = (char *)out;
+  lua_pushlstring(L, *slot, n_out);
   vise_mem_free(*slot);
   *slot = NULL;
   return 1;
@@ -213,6 +235,7 @@ static int file_digest(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"read", file_read},
+    {"gunzip", file_gunzip},
     {"replace", file_replace},
     {"make_dirs", file_make_dirs},
     {"remove_tree", file_remove_tree},

@@ -195,6 +195,11 @@ H.rows = {
   end, function(x, w)
     return naive.conv2d(x, w, IMAGE, FIT)
   end },
+  { "patches", { IMAGE }, function(x)
+    return (grad.patches(x, FIT))
+  end, function(x)
+    return naive.patches(x, IMAGE, FIT)
+  end },
   { "max_pool", { IMAGE }, function(x)
     return grad.max_pool(x, FIT)
   end, function(x)

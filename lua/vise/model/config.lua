@@ -64,6 +64,29 @@ function Reader:integers(name, n, default)
   return list
 end
 
+--- A list of integers above 0, one at least.
+---@return integer[]
+function Reader:list(name)
+  local value = self:get(name)
+  if type(value) ~= "table" or value[1] == nil then
+    self:wrong(name, "a list of integers above 0")
+  end
+  return self:integers(name, #value)
+end
+
+--- A number.
+---@return number
+function Reader:number(name, default)
+  local value = self:get(name)
+  if value == nil and default ~= nil then
+    return default
+  end
+  if type(value) ~= "number" or not (value > -math.huge and value < math.huge) then
+    self:wrong(name, "a number")
+  end
+  return value + 0.0
+end
+
 --- A number above 0.
 ---@return number
 function Reader:positive(name, default)

@@ -44,7 +44,7 @@ function M.parts(model)
   for _, place in ipairs(model._net.places) do
     if place.tied_to == nil then
       list[#list + 1] = { name = place.name, shape = place.shape, source = place.source,
-        is_weight = true }
+        kernel = place.kernel, is_weight = true }
     end
   end
   for _, tensor in ipairs(model._net.tensors) do

@@ -2,6 +2,7 @@
 --- A Hugging Face folder: config.json, safetensors in one file or in shards, a tokenizer.
 
 local check = require("vise.check")
+local kernel = require("vise.model.kernel")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local sources = require("vise.model.sources")
@@ -35,7 +36,11 @@ function M.open(path)
   end
   function source.tensor(name)
     local entry = by_name[name]
-    return entry.file:tensor(entry.source)
+    local tensor, message, code = entry.file:tensor(entry.part.source)
+    if tensor == nil then
+      return nil, message, code
+    end
+    return kernel.from_file(entry.part, tensor)
   end
   function source.weight(place)
     local tensor, message, code = source.tensor(place)
@@ -105,7 +110,7 @@ function H.shard_names(index_path, weight_map)
   return names
 end
 
---- Find every declared part in the files: {[name] = {file, source}}. Refuses what is missing, too
+--- Find every declared part in the files: {[name] = {file, part}}. Refuses what is missing, too
 --- much, of another shape or no float.
 function H.bind(path, net, where)
   local by_name, used = {}, {}
@@ -118,7 +123,7 @@ function H.bind(path, net, where)
           refusal.refuse_format("%s: tensor '%s' (%s) is missing", path, part.source, part.name)
         end
         H.check_part(path .. "/" .. entry.name, entry.file, part)
-        by_name[part.name] = { file = entry.file, source = part.source }
+        by_name[part.name] = { file = entry.file, part = part }
       end
     end
   end
@@ -138,7 +143,7 @@ end
 
 function H.check_part(file_path, file, part)
   local dtype, shape = file:info(part.source)
-  local is, expected = table.concat(shape, ", "), table.concat(part.shape, ", ")
+  local is, expected = table.concat(shape, ", "), table.concat(kernel.file_shape(part), ", ")
   if is ~= expected then
     refusal.refuse_format("%s: tensor '%s' is [%s], expected [%s]", file_path, part.source, is,
       expected)

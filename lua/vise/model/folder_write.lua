@@ -5,6 +5,7 @@
 
 local check = require("vise.check")
 local export = require("vise.model.export")
+local kernel = require("vise.model.kernel")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 
@@ -96,7 +97,7 @@ function H.write_shard(model, path, name, shard, options, total)
     else
       tensor = must(model:tensor(part.name))
     end
-    items[i] = { part.source, tensor }
+    items[i] = { part.source, kernel.to_file(part, tensor) }
     total.map[part.source] = name
     total.types[tensor:dtype()] = (total.types[tensor:dtype()] or 0) + 1
     total.done = total.done + 1
@@ -132,7 +133,7 @@ end
 
 H.torch = { f32 = "float32", f16 = "float16", bf16 = "bfloat16" }
 H.classes = { llama = "LlamaForCausalLM", mistral = "MistralForCausalLM",
-  qwen2 = "Qwen2ForCausalLM" }
+  qwen2 = "Qwen2ForCausalLM", convnet = "ViseConvNet", mlp = "ViseMlp" }
 H.floats = { f32 = true, f16 = true, bf16 = true, f8_e4m3 = true, f8_e5m2 = true }
 
 return M

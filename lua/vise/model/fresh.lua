@@ -17,15 +17,16 @@ local H = {}
 ---@field tokenizer? {name: string, bytes: fun(): string|nil, string?, string?} the file's name,
 --- tokenizer.json or tokenizer.model, and what gives its content
 
---- Weights are normal with deviation 0.02, those that end a branch of the residual stream divided
---- by the root of the number of branches (Radford et al. 2019); norms are one, biases zero.
+--- Weights are normal with the deviation of their place in the architecture; where it says none
+--- with 0.02, those that end a branch of the residual stream divided by the root of the number of
+--- branches (Radford et al. 2019). Norms are one, biases and means zero.
 ---@param config table as in config.json
 ---@param options vise.FreshOptions
 ---@return table source
 function M.source(config, options)
   check.names("model.new", options, { "name", "seed", "tensors", "tokenizer" })
   local name = options.name or "fresh"
-  local shapes, ends, branches = {}, {}, 0
+  local shapes, deviations, ends, branches = {}, {}, {}, 0
   local source = {
     name = name,
     config = config,
@@ -39,6 +40,7 @@ function M.source(config, options)
       end
     end
     for _, place in ipairs(net.places) do
+      deviations[place.name] = place.deviation
       ends[place.name] = place.name:find("%.attn%.o$") or place.name:find("%.mlp%.down$")
       branches = branches + (ends[place.name] and 1 or 0)
     end
@@ -51,7 +53,7 @@ function M.source(config, options)
     if given then
       return native.weight.dense(given)
     end
-    local deviation = 0.02 / (ends[place] and math.sqrt(branches) or 1)
+    local deviation = deviations[place] or 0.02 / (ends[place] and math.sqrt(branches) or 1)
     local random <close> =
       native.core.random_tensor("f32", shapes[place], options.seed or 0, place, deviation)
     return native.weight.dense(random)
@@ -74,7 +76,7 @@ function H.given(options, part, shape)
 end
 
 function H.constant(part, shape)
-  local value = part:find("bias$") and 0.0 or 1.0
+  local value = (part:find("bias$") or part:find("mean$")) and 0.0 or 1.0
   local values = {}
   for i = 1, shape[1] do
     values[i] = value

@@ -21,8 +21,9 @@ local H = {}
 ---@field path string
 ---@field arch string "llama"
 ---@field config table as in config.json
----@field context integer tokens of the longest sequence
----@field vocabulary integer number of token ids
+---@field context? integer tokens of the longest sequence; of models of tokens
+---@field image? { size: integer, channels: integer } what models of images read
+---@field vocabulary integer number of token ids, or of classes
 ---@field tokenizer vise.Tokenizer|nil nil where the files have none
 ---@field fallbacks table[] {place, rule, reason}: where compress used a rule's `otherwise`
 ---@field notes table[] {place, text}: numerical trouble that methods got over, so far
@@ -65,6 +66,7 @@ function M.of(source)
     arch = arch,
     config = source.config,
     context = net.context,
+    image = net.image,
     vocabulary = net.vocabulary,
     fallbacks = {},
     notes = {},
@@ -220,8 +222,10 @@ function Model:disk_bytes()
   return self._disk_bytes
 end
 
---- Hidden states after the last norm, of sequences packed one after the other.
----@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based starts of the sequences
+--- What the head reads: hidden states after the last norm, of sequences packed one after the
+--- other; or of each image its features.
+---@param batch table {ids = i32 tensor [t], starts = {1, ...}}: 1-based starts of the sequences; or
+--- {images = u8 tensor [n, h, w, c]}
 ---@param caches? userdata[] from Model:caches; the batch goes on with the one sequence they hold
 ---@return vise.Tensor|nil hidden [t, d] f32
 ---@return string? message
@@ -250,7 +254,12 @@ function Model:logits(hidden)
   if head == nil then
     return nil, message, code
   end
-  return head:matmul(hidden)
+  local bias = self:vector("head.bias")
+  if bias == nil then
+    return head:matmul(hidden)
+  end
+  local product <close> = must(head:matmul(hidden))
+  return native.nn.bias(product, bias)
 end
 
 --- Places that read the same input: {name, places}.
@@ -409,8 +418,8 @@ end
 
 --- Fields that a model may lack.
 H.optional = {
-  _disk_bytes = true, _key = true, _original = true, _tokenizer_file = true, path = true,
-  reach = true,
+  _disk_bytes = true, _key = true, _original = true, _tokenizer_file = true, context = true,
+  image = true, moments = true, path = true, reach = true,
 }
 
 function H.metatable.__tostring(model)

@@ -6,6 +6,7 @@ local check = require("vise.check")
 local checkpoint = require("vise.train.checkpoint")
 local data = require("vise.train.data")
 local grad = require("vise.grad")
+local idx = require("vise.idx")
 local native = require("vise.native")
 local network = require("vise.train.network")
 local optimizer = require("vise.train.optimizer")
@@ -19,7 +20,7 @@ local H = {}
 M.network = network.new
 M.windows = data.windows
 M.arrays = data.arrays
-M.idx = data.idx
+M.idx = idx.read
 
 ---@class vise.TrainOptions the rows of vise.train.rows, and:
 ---@field parameters vise.Value[] with names, changed in place

@@ -411,6 +411,18 @@ function M.conv2d(x, weight, shape, o)
   return y
 end
 
+function M.patches(x, shape, o)
+  local c, y = shape[4], { n = o.size * o.size * shape[4] }
+  windows(x, shape, o, function(values)
+    for _, channels in ipairs(values) do
+      for i = 1, c do
+        y[#y + 1] = channels and channels[i] or 0
+      end
+    end
+  end)
+  return y
+end
+
 local function pool(x, shape, o, fold)
   local y = { n = shape[4] }
   windows(x, shape, o, function(values)

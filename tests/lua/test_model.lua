@@ -310,7 +310,7 @@ end
 function TestModel:test_an_unknown_architecture_lists_the_known()
   H.change_config(tiny_model.write(self.folder), { model_type = "gpt2" })
   H.expect_refusal(self.folder, "unsupported", self.folder .. "/config.json",
-    "unknown architecture 'gpt2' (known: llama, mistral, qwen2)")
+    "unknown architecture 'gpt2' (known: convnet, llama, mistral, mlp, qwen2)")
 end
 
 function TestModel:test_quantized_folders_are_refused()

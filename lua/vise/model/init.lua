@@ -441,6 +441,7 @@ function H.network(source)
       end
     end
   end
+  table.sort(known)
   refusal.refuse(("%s: unknown architecture '%s' (known: %s)"):format(source.config_path,
     tostring(wanted), table.concat(known, ", ")), "unsupported")
 end

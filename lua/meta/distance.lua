@@ -30,8 +30,17 @@ function M.kl_by_q(scale, p, q) end
 ---@return string? code "cancelled"
 function M.kl_by_p(scale, p, q) end
 
+--- What is known of each row of logits by its k greatest probabilities: their columns, falling, the
+--- first of equals before others; their logarithms, and that of the sum of all others.
+---@param logits vise.Tensor [n, v] f32
+---@param k integer 1 or more, fewer than v
+---@return vise.Tensor|nil ids [n, k] i32, from 0
+---@return vise.Tensor|string log_p [n, k]
+---@return vise.Tensor|string log_tail [n]
+function M.top(logits, k) end
+
 --- The mean over rows of the divergence from the k greatest probabilities of a reference and the sum
---- of its others: native/nn/distance.h. Raises for columns out of range.
+--- of its others: native/nn/top.h. Raises for columns out of range.
 ---@param logits vise.Tensor [n, v] f32
 ---@param ids vise.Tensor [n, k] i32, different in a row
 ---@param log_p vise.Tensor [n, k] f32

@@ -56,7 +56,7 @@ end
 ---@param weight vise.Weight
 ---@param about? table
 function Cache:put_weight(key, weight, about)
-  self:_put(key, about, function(writer)
+  self:_put(key, about, "raw", function(writer)
     return writer:add_weight("it", weight)
   end)
 end
@@ -83,8 +83,9 @@ end
 ---@param key string
 ---@param tensors table<string, vise.Tensor>
 ---@param about? table
-function Cache:put_tensors(key, tensors, about)
-  self:_put(key, about, function(writer)
+---@param coder? string "raw" if absent
+function Cache:put_tensors(key, tensors, about, coder)
+  self:_put(key, about, coder, function(writer)
     for name, tensor in check.sorted_pairs(tensors) do
       local ok, message, code = writer:add_tensor(name, tensor)
       if not ok then
@@ -176,9 +177,9 @@ function Cache:_open(key)
 end
 
 --- A cache that cannot be written is none; the result is right all the same.
-function Cache:_put(key, about, add)
-  local writer = self:_ready()
-    and native.artifact.create(self:_path(key, "vise"), { coder = "raw", sync = false })
+function Cache:_put(key, about, coder, add)
+  local options = { coder = coder or "raw", sync = false }
+  local writer = self:_ready() and native.artifact.create(self:_path(key, "vise"), options)
   if not writer then
     return
   end

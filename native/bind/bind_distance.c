@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bind/bind_distance.c -- nn/distance.h as native.distance. */
+/* bind/bind_distance.c -- nn/distance.h and nn/top.h as native.distance. */
 #include "bind/bind_nn.h"
 #include "nn/distance.h"
+#include "nn/top.h"
 
 /* Two matrices of one shape, not empty. */
 typedef struct pair {
@@ -96,6 +97,26 @@ static int distance_kl_top_back(lua_State *L) {
                      &err);
 }
 
+/* distance.top(logits [n, v], k) -> ids i32 [n, k], log_p [n, k], log_tail [n] */
+static int distance_top(lua_State *L) {
+  const vise_tensor *logits = bind_check_matrix_f32(L, 1);
+  const lua_Integer k = luaL_checkinteger(L, 2);
+  const int64_t n = vise_tensor_dim(logits, 0), v = vise_tensor_dim(logits, 1);
+  luaL_argcheck(L, n > 0, 1, "no rows");
+  luaL_argcheck(L, k >= 1 && k < v, 2, "1 or more and fewer than the columns expected");
+  vise_err err;
+  vise_tensor **ids = bind_new_tensor(L);
+  const int64_t shape[] = {n, k};
+  if (vise_tensor_create(ids, VISE_DTYPE_I32, 2, shape, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  vise_tensor *log_p = bind_push_f32(L, 2, shape), *log_tail = bind_push_f32(L, 1, &n);
+  return bind_finish(L,
+                     vise_top_find(vise_tensor_data(*ids), bind_f32(log_p), bind_f32(log_tail),
+                                   bind_f32(logits), n, k, v, &err),
+                     3, &err);
+}
+
 /* distance.cosine(x [t, d], y [t, d]) -> mean of the cosines of rows */
 static int distance_cosine(lua_State *L) {
   return push_mean(L, vise_cosine_mean);
@@ -162,19 +183,13 @@ static int distance_sum(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"kl", distance_kl},
-    {"kl_by_q", distance_kl_by_q},
-    {"kl_by_p", distance_kl_by_p},
-    {"kl_top", distance_kl_top},
-    {"kl_top_back", distance_kl_top_back},
-    {"cosine", distance_cosine},
-    {"cosine_by_x", distance_cosine_by_x},
-    {"mse", distance_mse},
-    {"difference", distance_difference},
-    {"softmax", distance_softmax},
-    {"softmax_back", distance_softmax_back},
-    {"sum", distance_sum},
-    {NULL, NULL},
+    {"kl", distance_kl},           {"kl_by_q", distance_kl_by_q},
+    {"kl_by_p", distance_kl_by_p}, {"top", distance_top},
+    {"kl_top", distance_kl_top},   {"kl_top_back", distance_kl_top_back},
+    {"cosine", distance_cosine},   {"cosine_by_x", distance_cosine_by_x},
+    {"mse", distance_mse},         {"difference", distance_difference},
+    {"softmax", distance_softmax}, {"softmax_back", distance_softmax_back},
+    {"sum", distance_sum},         {NULL, NULL},
 };
 
 int luaopen_vise_native_distance(lua_State *L) {

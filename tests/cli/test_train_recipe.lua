@@ -115,6 +115,32 @@ function TestTrainRecipe:test_a_model_is_trained_on_and_a_smaller_one_has_its_to
   lu.assertTrue(run.rows[3].bytes < run.rows[1].bytes)
 end
 
+function TestTrainRecipe:test_a_student_learns_from_a_teacher_that_is_kept()
+  local record, run = H.recipe("student", [[
+    local function student(name, distill)
+      return job:train { name = name, config = W(1, 16), tokenizer = first, text = p.text,
+        steps = 4, batch = 2, length = 32, distill = distill }
+    end
+    local few = student("few", { teacher = first, top = 20 })
+    local all = student("all", { teacher = first, hidden = 1, attention = 1, relations = 2 })
+    local again = student("again", { teacher = first, top = 20 })
+    for _, m in ipairs { few, all, again } do
+      job:measure(m, { name = m.name, text = p.text, protocol = "gptq-32", against = first })
+    end
+    job:save(all)]])
+
+  local points = {}
+  for i, curve in ipairs(record.losses) do
+    points[i] = curve.points
+  end
+  lu.assertEquals(#points, 4)
+  lu.assertEquals(points[4], points[2])
+  lu.assertTrue(points[2][4][2] < 0.5, points[2][4][2]) -- a divergence, where text has 5.7
+  lu.assertEquals(run.rows[3].kl, run.rows[1].kl)
+  lu.assertNotEquals(run.rows[2].kl, run.rows[1].kl)
+  lu.assertStrContains(H.log(run), "train: went on from step 4")
+end
+
 local code = lu.LuaUnit.run()
 program.clean()
 os.exit(code)

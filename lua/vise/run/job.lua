@@ -113,6 +113,7 @@ end
 function H:train(opts)
   local given = H.plain("train", opts, H.train_names)
   given.model = opts.model and self:_model(opts.model, "train: model")
+  given.distill = opts.distill and self:_distill(opts.distill)
   if self._opened[opts.tokenizer] then
     given.tokenizer, given.tokenizer_of = nil, self:_model(opts.tokenizer, "train: tokenizer")
   end
@@ -133,6 +134,17 @@ function H:train(opts)
     m:_identify(key)
   end
   return self:_model_handle(m)
+end
+
+function H:_distill(opts)
+  if type(opts) ~= "table" then
+    check.fail("train: distill is %s, expected a table", check.quote(opts))
+  end
+  local given = { cache = self._kept.path }
+  for key, value in pairs(opts) do
+    given[key] = key == "teacher" and self:_model(value, "train: distill: teacher") or value
+  end
+  return given
 end
 
 --- Losses by step as at most H.most_points points {step, loss}, each the mean of equally many.
@@ -422,14 +434,15 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
-H.train_names = { "batch", "config", "length", "model", "name", "text", "tokenizer", "train" }
+H.train_names = { "batch", "config", "distill", "length", "model", "name", "text", "tokenizer",
+  "train" }
 for _, row in ipairs(train.rows) do
   H.train_names[#H.train_names + 1] = row.name
 end
 H.steps_between_notes = 10
 H.most_items = 10000
-H.handles = { against = true, candidates = true, model = true, options = true, stats = true,
-  text = true }
+H.handles = { against = true, candidates = true, distill = true, model = true, options = true,
+  stats = true, text = true }
 H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not

@@ -19,6 +19,7 @@ local H = {}
 ---@field tokenizer? { size?: integer, special?: string[] } trained on the same text: vise.tokenizer
 ---@field tokenizer_of? vise.Model instead, that of a model
 ---@field train? string[] patterns of what is trained, all if absent
+---@field distill? vise.DistillOptions a teacher to learn from
 ---@field length? integer tokens of a window, 256 if absent
 ---@field batch? integer windows of a step, 8 if absent
 ---@field name? string that of `model`, or "model", if absent
@@ -30,12 +31,13 @@ local H = {}
 ---@param seed integer of random weights and of the order
 ---@param on_progress fun(p: vise.TrainProgress)
 ---@return vise.Model
----@return string|nil key nil if nobody knows what `model` is
+---@return string|nil key nil if nobody knows what `model` or the teacher is
 ---@return { losses: number[], resumed: integer }
 function M.run(kept, text, options, seed, on_progress)
   local m, origin = H.begin(options, text, seed)
   local network = train.network(m, { train = options.train })
-  local given = { parameters = network.parameters, on_progress = on_progress }
+  local goal = options.distill and train.distill(network, options.distill) or H.of_text(network)
+  local given = { parameters = goal.parameters, loss = goal.loss, on_progress = on_progress }
   local facts = {}
   for key, value in pairs(options) do
     if not H.own[key] then
@@ -44,11 +46,8 @@ function M.run(kept, text, options, seed, on_progress)
   end
   given.data = train.windows({ text = text, tokenizer = m.tokenizer, length = options.length,
     batch = options.batch, seed = seed })
-  given.loss = function(batch)
-    return network:loss(batch)
-  end
-  local key = origin and cache.key({ "train", M.VERSION, origin, options.train or {},
-    given.data.key, seed, facts })
+  local key = origin and goal.key and cache.key({ "train", M.VERSION, origin, goal.key,
+    options.train or {}, given.data.key, seed, facts })
   given.path = key and kept:file(key, "checkpoint")
   local result = assert(train.run(given))
   return network:model(options.name or m.name), key, result
@@ -86,9 +85,16 @@ function H.begin(options, text, seed)
   return m, { config, native.core.sha256(assert(file.bytes())), seed }
 end
 
+--- What a network learns that has no teacher.
+function H.of_text(network)
+  return { parameters = network.parameters, key = "text", loss = function(batch)
+    return network:loss(batch)
+  end }
+end
+
 --- Options that are this module's, not those of vise.train.run.
-H.own = { batch = true, config = true, length = true, model = true, name = true, tokenizer = true,
-  tokenizer_of = true, train = true }
+H.own = { batch = true, config = true, distill = true, length = true, model = true, name = true,
+  tokenizer = true, tokenizer_of = true, train = true }
 
 --- A copy without the recipe's wrapping.
 function H.plain(what, value)

@@ -5,6 +5,7 @@
 local check = require("vise.check")
 local checkpoint = require("vise.train.checkpoint")
 local data = require("vise.train.data")
+local distill = require("vise.train.distill")
 local grad = require("vise.grad")
 local idx = require("vise.idx")
 local native = require("vise.native")
@@ -21,6 +22,7 @@ M.network = network.new
 M.windows = data.windows
 M.arrays = data.arrays
 M.idx = idx.read
+M.distill = distill.new
 
 ---@class vise.TrainOptions the rows of vise.train.rows, and:
 ---@field parameters vise.Value[] with names, changed in place

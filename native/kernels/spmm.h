@@ -15,11 +15,10 @@
 
 #include <stdint.h>
 
-enum { VISE_SPMM_TOKENS = 64, VISE_SPMM_ROWS = 4, VISE_SPMM_AHEAD = 8 };
+enum { VISE_SPMM_TOKENS = 64, VISE_SPMM_ROWS = 4 };
 
 /* inout[j] = fma(x[columns[i] * 64 + j], values[i], itself) for i = 0 .. n - 1, 0 <= j < 64.
-   inout and x are 64-byte aligned. `columns` goes on for VISE_SPMM_AHEAD entries, columns of x that
-   may be needed next. */
+   inout and x are 64-byte aligned. */
 typedef void vise_spmm_row_fn(
     float *inout, const float *values, const uint32_t *columns, int64_t n, const float *x);
 

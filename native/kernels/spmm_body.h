@@ -9,15 +9,7 @@
 
 #include <immintrin.h>
 
-enum { ALL = VISE_SPMM_TOKENS / LANES, PIECE = 2 * LANES, LINE = 16 };
-
-/* The second cache is too slow to wait for: half of the time of a row, without this. */
-static inline void fetch(const float *piece) {
-#pragma GCC unroll 4
-  for (int j = 0; j < VISE_SPMM_TOKENS; j += LINE) {
-    _mm_prefetch((const char *)(piece + j), _MM_HINT_T0);
-  }
-}
+enum { ALL = VISE_SPMM_TOKENS / LANES, PIECE = 2 * LANES };
 
 static void multiply_row(
     float *inout, const float *values, const uint32_t *columns, int64_t n, const float *x) {
@@ -29,7 +21,6 @@ static void multiply_row(
   for (int64_t i = 0; i < n; i++) {
     const float *piece = x + (int64_t)columns[i] * VISE_SPMM_TOKENS;
     const VECTOR value = BROADCAST(values[i]);
-    fetch(x + (int64_t)columns[i + VISE_SPMM_AHEAD] * VISE_SPMM_TOKENS);
 #pragma GCC unroll 8
     for (int v = 0; v < ALL; v++) {
       sums[v] = FMA(LOAD(piece + v * LANES), value, sums[v]);

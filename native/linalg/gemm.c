@@ -35,7 +35,7 @@ enum {
   SLAB_TOKENS = 1024,    /* at most; a multiple of every nr */
   SLAB_BYTES = 24 << 20, /* of packed X, unless MIN_TOKENS take more */
   MIN_TOKENS = 128,      /* blocks of tokens are not cut smaller than this ... */
-  ENOUGH_CHUNKS = 16,    /* ... to get this many chunks */
+  ENOUGH_CHUNKS = 4,     /* ... to get this many chunks a thread */
   PACK_GRAIN = 32        /* a chunk of packing, in pieces */
 };
 
@@ -223,8 +223,8 @@ static vise_status multiply(product *p, vise_err *err) {
   }
   slab = min_i64(slab, vise_ceil_div(p->t, nr) * nr);
   p->block_tokens = slab;
-  while (p->block_tokens > MIN_TOKENS &&
-         p->n_row_blocks * vise_ceil_div(slab, p->block_tokens) < ENOUGH_CHUNKS) {
+  while (p->block_tokens >= 2 * MIN_TOKENS &&
+         p->n_row_blocks * vise_ceil_div(slab, p->block_tokens) < ENOUGH_CHUNKS * vise_threads()) {
     p->block_tokens = vise_ceil_div(p->block_tokens / 2, nr) * nr;
   }
   const int64_t max_rows = vise_ceil_div(p->max_rows, mr) * mr;

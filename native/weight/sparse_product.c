@@ -2,8 +2,10 @@
 /*
  * Sparse weights times many tokens. X is packed as [tile of 64 tokens][column][64]. A chunk of work
  * is a few units of rows: for each BLOCK columns their values and columns are listed once, then
- * every tile meets every row with the list (kernels/spmm.h), while that piece of X, 128 KiB, stays
- * in the second cache. Chunks are large, so that it is brought there few times. Rows of a row of blocks share one list, and go by four.
+ * every tile meets every row with the list (kernels/spmm.h), some columns after the other. These
+ * are few enough that their piece of X stays in the first or second cache, and as many as give a row
+ * enough values between loading its sums and storing them: fewer where W is denser. Rows of a row of
+ * blocks share one list, and go by four.
  */
 #include "core/arena.h"
 #include "core/mem.h"
@@ -17,6 +19,7 @@
 enum {
   TILE = VISE_SPMM_TOKENS,
   BLOCK = 512,       /* columns listed at once */
+  PARTS = 4,         /* at most; of a block */
   CHUNK_ROWS = 512,  /* of W, at most and if W has eight times as many; at least one unit */
   SLAB_TOKENS = 512, /* packed at once */
   PIECE = 256        /* columns packed by one chunk */
@@ -27,17 +30,18 @@ typedef struct product {
   const float *x;
   float *y;
   int64_t ldx, ldy, token, n_tokens, n_tiles, n_pieces; /* of the slab */
-  int64_t chunk_rows;
+  int64_t chunk_rows, part; /* columns multiplied at once: BLOCK / PARTS or more */
   float *packed;
   char *scratch; /* of each worker */
   size_t sums_bytes, lists_bytes, scratch_bytes;
 } product;
 
-/* What the rows of a chunk have in BLOCK columns: row i's values and columns [begin[i], end). */
+/* What the rows of a chunk have in BLOCK columns: row i's values and columns, of which those before
+   ends[i * PARTS + j] are in the first j + 1 parts. */
 typedef struct lists {
   const float **values;
   const uint32_t **columns;
-  int64_t *n;
+  uint16_t *ends;
   float *value_store;
   uint32_t *column_store;
 } lists;
@@ -59,6 +63,16 @@ static void pack_pieces(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
+static void end_parts(uint16_t ends[PARTS], int64_t width, const uint32_t *columns, int64_t n) {
+  int64_t i = 0;
+  for (int part = 0; part < PARTS; part++) {
+    while (i < n && columns[i] < (uint32_t)((part + 1) * width)) {
+      i++;
+    }
+    ends[part] = (uint16_t)i;
+  }
+}
+
 /* List columns [col, col + n_cols) of rows row .. row + n_rows - 1, which begin a unit. Values that
    lie in W as they are are copied too: every tile reads them, row after row. */
 static void
@@ -70,7 +84,7 @@ list_rows(const product *p, lists *l, int64_t row, int64_t n_rows, int64_t col, 
     uint32_t *own = columns;
     const int64_t n = vise_sparse_columns(p->s, row + i, col, n_cols, col, own, &first);
     const bool is_shared = i % p->s->rows != 0;
-    l->n[i] = n;
+    end_parts(l->ends + i * PARTS, p->part, own, n);
     l->columns[i] = is_shared ? l->columns[i - 1] : own;
     const float *stored = vise_sparse_values(p->s, first, n, values);
     if (stored != values) {
@@ -80,7 +94,6 @@ list_rows(const product *p, lists *l, int64_t row, int64_t n_rows, int64_t col, 
     columns += is_shared ? 0 : n;
     values += n;
   }
-  memset(columns, 0, VISE_SPMM_AHEAD * sizeof *columns);
 }
 
 /* Whether rows i .. i + 3 of the list are four rows of one unit, and so share their columns. */
@@ -89,19 +102,30 @@ static bool are_alike(const product *p, int64_t i, int64_t n_rows) {
   return i + VISE_SPMM_ROWS <= n_rows && i / r == (i + VISE_SPMM_ROWS - 1) / r;
 }
 
-static void add_lists(const product *p, float *sums, const lists *l, int64_t n_rows, int64_t col) {
+/* One part of the lists times a tile. */
+static void
+add_part(const product *p, float *sums, const lists *l, int64_t n_rows, int part, const float *x) {
   const vise_spmm_kernels *kernels = vise_spmm();
+  for (int64_t i = 0; i < n_rows;) {
+    const uint16_t *ends = l->ends + i * PARTS + part;
+    const int64_t begin = part == 0 ? 0 : ends[-1], n = ends[0] - begin;
+    const float *values = l->values[i] + begin;
+    const uint32_t *columns = l->columns[i] + begin;
+    if (are_alike(p, i, n_rows)) {
+      kernels->rows(sums + i * TILE, values, l->ends[i * PARTS + PARTS - 1], columns, n, x);
+      i += VISE_SPMM_ROWS;
+    } else {
+      kernels->row(sums + i * TILE, values, columns, n, x);
+      i++;
+    }
+  }
+}
+
+static void add_lists(const product *p, float *sums, const lists *l, int64_t n_rows, int64_t col) {
   for (int64_t q = 0; q < p->n_tiles; q++) {
-    const float *x = p->packed + (q * p->s->base.k + col) * TILE;
-    float *out = sums + q * n_rows * TILE;
-    for (int64_t i = 0; i < n_rows;) {
-      if (are_alike(p, i, n_rows)) {
-        kernels->rows(out + i * TILE, l->values[i], l->n[i], l->columns[i], l->n[i], x);
-        i += VISE_SPMM_ROWS;
-      } else {
-        kernels->row(out + i * TILE, l->values[i], l->columns[i], l->n[i], x);
-        i++;
-      }
+    for (int part = 0; part < BLOCK / p->part; part++) {
+      add_part(p, sums + q * n_rows * TILE, l, n_rows, part,
+               p->packed + (q * p->s->base.k + col) * TILE);
     }
   }
 }
@@ -121,7 +145,7 @@ static lists carve(const product *p, int worker, float **sums_out) {
   at += rows * sizeof(void *);
   l.columns = (const uint32_t **)(void *)at;
   at += rows * sizeof(void *);
-  l.n = (int64_t *)(void *)at;
+  l.ends = (uint16_t *)(void *)at;
   return l;
 }
 
@@ -160,12 +184,15 @@ vise_status vise_sparse_multiply(
   const int64_t block = s->base.k < BLOCK ? s->base.k : BLOCK;
   product p = {.s = s, .x = x, .y = y, .ldx = ldx, .ldy = ldy};
   p.chunk_rows = (units < 1 ? 1 : units) * s->rows;
+  const bool is_dense = s->n_values > s->base.m * s->base.k / 7 && s->rows < VISE_SPMM_ROWS;
+  p.part = is_dense ? BLOCK / PARTS : BLOCK / 2;
   p.n_pieces = vise_ceil_div(s->base.k, PIECE);
   const int64_t slab = t < SLAB_TOKENS ? vise_ceil_div(t, TILE) * TILE : SLAB_TOKENS;
   p.sums_bytes = vise_arena_need((size_t)(slab * p.chunk_rows) * sizeof(float));
-  p.lists_bytes = vise_arena_need((size_t)(block * p.chunk_rows + VISE_SPMM_AHEAD) * sizeof(float));
-  p.scratch_bytes = vise_arena_need(p.sums_bytes + 2 * p.lists_bytes +
-                                    (size_t)p.chunk_rows * (2 * sizeof(void *) + sizeof(int64_t)));
+  p.lists_bytes = vise_arena_need((size_t)(block * p.chunk_rows) * sizeof(float));
+  p.scratch_bytes =
+      vise_arena_need(p.sums_bytes + 2 * p.lists_bytes +
+                      (size_t)p.chunk_rows * (2 * sizeof(void *) + PARTS * sizeof(uint16_t)));
   void *packed, *scratch;
   VISE_TRY(vise_mem_alloc_array(&packed, slab * s->base.k, sizeof(float), err));
   vise_status st = vise_mem_alloc_array(&scratch, vise_threads(), p.scratch_bytes, err);

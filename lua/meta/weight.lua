@@ -86,6 +86,11 @@ function Weight:handle() end
 ---@return vise.Weight|nil values of a sparse weight, [n, 256]; nil of any other kind
 function Weight:values() end
 
+--- What another weight is at the places of a sparse one, laid out as its values are.
+---@param from vise.Weight [m, k]
+---@return vise.Tensor [n, 256] f32
+function Weight:gather(from) end
+
 --- The positions of a sparse weight with other values; raises if they are not as many as before.
 ---@param values vise.Weight [n, 256]
 ---@return vise.Weight

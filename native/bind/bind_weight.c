@@ -142,6 +142,16 @@ static int weight_values(lua_State *L) {
   return 1;
 }
 
+/* w:gather(from) -> [n, 256] f32: what another weight is at the places of a sparse one */
+static int weight_gather(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1), *from = bind_check_weight(L, 2);
+  luaL_argcheck(L, vise_weight_sparse_values(w) != NULL, 1, "weight is not sparse");
+  luaL_argcheck(L, from->m == w->m && from->k == w->k, 2, "weight has another shape");
+  vise_err err;
+  vise_tensor **slot = bind_new_tensor(L);
+  return vise_weight_sparse_gather(slot, w, from, &err) == VISE_OK ? 1 : bind_fail(L, &err);
+}
+
 /* w:with_values(values) -> the same positions of a sparse weight with other values */
 static int weight_with_values(lua_State *L) {
   const vise_weight *w = bind_check_weight(L, 1);
@@ -538,6 +548,7 @@ static const luaL_Reg methods[] = {
     {"tree", weight_tree},
     {"values", weight_values},
     {"with_values", weight_with_values},
+    {"gather", weight_gather},
     {"column_max", weight_column_max},
     {"difference", weight_difference},
     {"check_finite", weight_check_finite},

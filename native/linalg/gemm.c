@@ -330,6 +330,30 @@ vise_status vise_gemm_f64(double *y,
   return multiply(&p, err);
 }
 
+vise_status vise_gemm_plain_f64(double *y,
+                                int64_t ldy,
+                                const double *w,
+                                int64_t ldw,
+                                int64_t m,
+                                int64_t k,
+                                const double *x,
+                                int64_t ldx,
+                                int64_t n,
+                                vise_err *err) {
+  product p = {.tile = &vise_gemm_kernels_used()->f64,
+               .w = (const char *)w,
+               .x = (const char *)x,
+               .y = (char *)y,
+               .ldw = ldw,
+               .ldx = ldx,
+               .ldy = ldy,
+               .t = n,
+               .m = m,
+               .k = k,
+               .is_plain = true};
+  return multiply(&p, err);
+}
+
 vise_status vise_gemm_rows_f64(double *y,
                                int64_t ldy,
                                const double *x,

@@ -82,7 +82,19 @@ vise_status vise_gemm_f64(double *y,
                           int64_t k,
                           vise_err *err) VISE_MUST_USE;
 
-/* The same with W by rows that are decoded on demand. */
+/* Y [m, n] = W [m, k] X [k, n] in f64, as vise_gemm_plain_f32. */
+vise_status vise_gemm_plain_f64(double *y,
+                                int64_t ldy,
+                                const double *w,
+                                int64_t ldw,
+                                int64_t m,
+                                int64_t k,
+                                const double *x,
+                                int64_t ldx,
+                                int64_t n,
+                                vise_err *err) VISE_MUST_USE;
+
+/* As vise_gemm_f64 with W by rows that are decoded on demand. */
 typedef void vise_rows_f64_fn(const void *source,
                               int64_t row,
                               int64_t n_rows,

@@ -2,19 +2,29 @@
 /*
  * Dead inputs first, then the order, the damping, the factor: damping is a part of the mean power,
  * which dead inputs must not lower.
+ *
+ * The factor by strips of L' from the left, J a block of 128 places, R its ratios, P = diag(pivots):
+ *
+ *   A        = H[J, J..] - sum over chunks of 512 places K before: (P_K^2 R[K, J])' R[K, J..]
+ *   A[J, J]  = D D'                       L'[J, after] = D^-1 A[J, after]
+ *
+ * f64 but for the products of a chunk, in f32: what they miss is about 1e-6 of the products of the
+ * inputs' norms, as H itself is made of f32 products; damping of 1e-2 of the mean power is far above
+ * that. A factor of L in f64 takes twice the time, and its ratios are rounded to f32 all the same.
  */
 #include "method/feedback_factor.h"
 
 #include "core/mem.h"
 #include "core/parallel.h"
 #include "linalg/cholesky.h"
+#include "linalg/gemm.h"
 #include "linalg/matrix.h"
+#include "method/method.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAIN = 16, TILE = 64 };
+enum { GRAIN = 16, TILE = 64, BLOCK = 128, CHUNK = 512, ESCALATIONS = 6 };
 
 /* ---- order ---- */
 
@@ -89,99 +99,188 @@ static int64_t powers(double *out, const vise_moments *s) {
   return n_dead;
 }
 
-typedef struct matrices {
+typedef struct strip {
+  vise_feedback_factor *f;
   const vise_moments *moments;
   const double *power;
-  double *a; /* [n, n] H in the order of places, on and below the diagonal */
-  const double *l;
-  vise_feedback_factor *f;
-} matrices;
+  int64_t first, nb;   /* the block's places: [first, first + nb) */
+  double *a;           /* [BLOCK, n]: row j is place first + j of H, then of L'; from `first` on */
+  double *solved;      /* [BLOCK, n]: L' after the block */
+  float *known;        /* [BLOCK, n]: what places before contribute */
+  float *factors;      /* [BLOCK, CHUNK] */
+  double *d, *inverse; /* [BLOCK, BLOCK]: the block on the diagonal, and its inverse */
+} strip;
 
-static void order_rows(void *arg, int64_t begin, int64_t end, int worker) {
+/* Columns [begin, end) of the strip, from `first` on. */
+static void take_columns(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  const matrices *m = arg;
-  const int64_t n = m->moments->n, *columns = m->f->columns;
-  const double per_token = 1.0 / (double)m->moments->count;
-  for (int64_t p = begin; p < end; p++) {
-    double *row = m->a + p * n;
-    const int64_t c = columns[p];
-    for (int64_t q = 0; q < p; q++) {
-      const int64_t d = columns[q];
-      row[q] = m->moments->second[c > d ? c * n + d : d * n + c] * per_token;
+  const strip *s = arg;
+  const int64_t n = s->f->n, *columns = s->f->columns;
+  const double per_token = 1.0 / (double)s->moments->count;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t c = columns[s->first + i];
+    for (int64_t j = 0; j < s->nb; j++) {
+      const int64_t d = columns[s->first + j];
+      s->a[j * n + i] = s->moments->second[c > d ? c * n + d : d * n + c] * per_token;
     }
-    row[p] = m->power[c];
-    memset(row + p + 1, 0, (size_t)(n - p - 1) * sizeof *row);
+    if (i < s->nb) {
+      s->a[i * n + i] = s->power[c] + s->f->ridge;
+    }
   }
 }
 
-/* Rows [begin, end) of the ratios: columns of L, turned in tiles. */
-static void turn_columns(void *arg, int64_t begin, int64_t end, int worker) {
+static void subtract_columns(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
-  const matrices *m = arg;
-  const int64_t n = m->f->n;
-  for (int64_t first = 0; first < n; first += TILE) {
-    const int64_t last = n - first < TILE ? n : first + TILE;
-    for (int64_t j = begin; j < end; j++) {
-      float *row = m->f->ratios + j * n;
-      const double pivot = m->f->pivots[j];
-      for (int64_t i = first; i < last; i++) {
-        row[i] = i > j ? (float)(m->l[i * n + j] / pivot) : 0.0f;
+  const strip *s = arg;
+  const int64_t n = s->f->n;
+  for (int64_t j = 0; j < s->nb; j++) {
+    for (int64_t i = begin; i < end; i++) {
+      s->a[j * n + i] -= (double)s->known[j * n + i];
+    }
+  }
+}
+
+/* What places [from, from + count) contribute to the strip: the sum of ratios times squared pivots
+   times ratios. */
+static vise_status subtract_places(strip *s, int64_t from, int64_t count, vise_err *err) {
+  const int64_t n = s->f->n;
+  const float *ratios = s->f->ratios + from * n + s->first;
+  for (int64_t l = 0; l < count; l++) {
+    const double pivot = s->f->pivots[from + l];
+    for (int64_t j = 0; j < s->nb; j++) {
+      s->factors[j * CHUNK + l] = (float)((double)ratios[l * n + j] * (pivot * pivot));
+    }
+  }
+  vise_rows_dense dense;
+  const vise_rows rows = vise_rows_f32(&dense, s->factors, s->nb, count, CHUNK);
+  VISE_TRY(vise_gemm_plain_f32(s->known, n, &rows, ratios, n, n - s->first, err));
+  return vise_parallel_for(n - s->first, TILE, subtract_columns, s, err);
+}
+
+/* d = D D', lower; then its inverse. */
+static vise_status factor_block(strip *s, vise_err *err) {
+  for (int64_t j = 0; j < s->nb; j++) {
+    for (int64_t i = j; i < s->nb; i++) {
+      s->d[i * BLOCK + j] = s->a[j * s->f->n + i];
+    }
+  }
+  VISE_TRY(vise_cholesky(s->d, BLOCK, s->nb, err));
+  memset(s->inverse, 0, BLOCK * BLOCK * sizeof *s->inverse);
+  for (int64_t i = 0; i < s->nb; i++) {
+    double *row = s->inverse + i * BLOCK;
+    const double *l = s->d + i * BLOCK;
+    row[i] = 1.0;
+    for (int64_t j = 0; j < i; j++) {
+      for (int64_t c = 0; c <= j; c++) {
+        row[c] -= l[j] * s->inverse[j * BLOCK + c];
       }
     }
+    for (int64_t c = 0; c <= i; c++) {
+      row[c] /= l[i];
+    }
   }
-}
-
-static vise_status factor(vise_feedback_factor *f, matrices *m, double damping, vise_err *err) {
-  const int64_t n = f->n;
-  VISE_TRY(vise_parallel_for(n, GRAIN, order_rows, m, err));
-  VISE_TRY(vise_matrix_alloc(&f->l, n, n, err));
-  vise_mem_want_large_pages(f->l);
-  VISE_TRY(vise_cholesky_damped(f->l, &f->damping, m->a, n, n, damping, err));
-  double sum = 0.0;
-  for (int64_t j = 0; j < n; j++) {
-    f->pivots[j] = f->l[j * n + j];
-    sum += m->power[j];
-  }
-  f->ridge = n == 0 ? 0.0 : f->damping * sum / (double)n;
-  m->l = f->l;
   return VISE_OK;
 }
 
-static vise_status allocate(vise_feedback_factor *f, vise_err *err) {
-  void *columns = NULL;
-  VISE_TRY(vise_mem_alloc_array(&columns, f->n, sizeof(int64_t), err));
-  f->columns = columns;
-  return vise_matrix_alloc(&f->pivots, f->n, 1, err);
+/* Rows of the ratios, and of `l` if that is wanted. */
+static void store_rows(void *arg, int64_t begin, int64_t end, int worker) {
+  (void)worker;
+  const strip *s = arg;
+  const int64_t n = s->f->n, after = n - s->first - s->nb;
+  for (int64_t j = begin; j < end; j++) {
+    float *row = s->f->ratios + (s->first + j) * n + s->first;
+    const double pivot = s->d[j * BLOCK + j], *solved = s->solved + j * n;
+    for (int64_t i = j + 1; i < s->nb; i++) {
+      row[i] = (float)(s->d[i * BLOCK + j] / pivot);
+    }
+    for (int64_t i = 0; i < after; i++) {
+      row[s->nb + i] = (float)(solved[i] / pivot);
+    }
+    s->f->pivots[s->first + j] = pivot;
+  }
 }
 
-static vise_status fill(vise_feedback_factor *f,
-                        matrices *m,
-                        vise_feedback_order order,
-                        int64_t group,
+static void keep_l(const strip *s) {
+  const int64_t n = s->f->n, after = n - s->first - s->nb;
+  double *l = s->f->l + s->first * n + s->first;
+  for (int64_t i = 0; i < s->nb; i++) {
+    memcpy(l + i * n, s->d + i * BLOCK, (size_t)s->nb * sizeof *l);
+    memset(l + i * n + s->nb, 0, (size_t)after * sizeof *l);
+  }
+  vise_matrix_transpose(l + s->nb * n, n, s->solved, n, s->nb, after);
+}
+
+static vise_status factor_strip(strip *s, vise_err *err) {
+  const int64_t n = s->f->n, after = n - s->first - s->nb;
+  VISE_TRY(vise_parallel_for(n - s->first, TILE, take_columns, s, err));
+  for (int64_t from = 0; from < s->first; from += CHUNK) {
+    const int64_t count = s->first - from < CHUNK ? s->first - from : CHUNK;
+    VISE_TRY(subtract_places(s, from, count, err));
+  }
+  VISE_TRY(factor_block(s, err));
+  VISE_TRY(vise_gemm_plain_f64(s->solved, n, s->inverse, BLOCK, s->nb, s->nb, s->a + s->nb, n,
+                               after, err));
+  VISE_TRY(vise_parallel_for(s->nb, GRAIN, store_rows, s, err));
+  if (s->f->l != NULL) {
+    keep_l(s);
+  }
+  return VISE_OK;
+}
+
+static vise_status factor(strip *s, double damping, double mean, vise_err *err) {
+  vise_status st = VISE_ENUMERIC;
+  for (int i = 0; i <= ESCALATIONS && st == VISE_ENUMERIC; i++, damping *= 10.0) {
+    s->f->damping = damping;
+    s->f->ridge = damping * mean;
+    st = VISE_OK;
+    for (s->first = 0; s->first < s->f->n && st == VISE_OK; s->first += BLOCK) {
+      s->nb = s->f->n - s->first < BLOCK ? s->f->n - s->first : BLOCK;
+      st = factor_strip(s, err);
+    }
+  }
+  return st;
+}
+
+/* The same, in scratch. */
+static vise_status work(vise_feedback_factor *f,
+                        const vise_moments *moments,
+                        const double *power,
                         double damping,
                         vise_err *err) {
-  void *ratios = NULL;
   const int64_t n = f->n;
-  double *power;
-  VISE_TRY(allocate(f, err));
-  VISE_TRY(vise_matrix_alloc(&power, n, 1, err));
-  f->n_dead = powers(power, m->moments);
-  m->power = power;
-  vise_status st = choose_order(f->columns, power, n, order, group, err);
-  if (st == VISE_OK) {
-    st = vise_matrix_alloc(&m->a, n, n, err);
+  double sum = 0.0, *a;
+  void *known;
+  for (int64_t j = 0; j < n; j++) {
+    sum += power[j];
   }
+  VISE_TRY(vise_matrix_alloc(&a, 2 * (n + BLOCK), BLOCK, err));
+  vise_status st = vise_mem_alloc_array(&known, BLOCK * (n + CHUNK), sizeof(float), err);
   if (st == VISE_OK) {
-    vise_mem_want_large_pages(m->a);
-    st = factor(f, m, damping, err);
+    strip s = {.f = f, .moments = moments, .power = power, .a = a, .known = known};
+    s.solved = a + BLOCK * n;
+    s.d = s.solved + BLOCK * n;
+    s.inverse = s.d + BLOCK * BLOCK;
+    s.factors = s.known + BLOCK * n;
+    st = factor(&s, damping, n == 0 ? 0.0 : sum / (double)n, err);
   }
-  vise_mem_free(m->a);
-  vise_mem_free(power);
-  VISE_TRY(st);
-  VISE_TRY(vise_mem_alloc_array(&ratios, n * n, sizeof(float), err));
+  vise_mem_free(known);
+  vise_mem_free(a);
+  return st;
+}
+
+static vise_status allocate(vise_feedback_factor *f, bool keeps_l, vise_err *err) {
+  void *columns = NULL, *ratios = NULL;
+  VISE_TRY(vise_mem_alloc_array(&columns, f->n, sizeof(int64_t), err));
+  f->columns = columns;
+  VISE_TRY(vise_matrix_alloc(&f->pivots, f->n, 1, err));
+  if (keeps_l) {
+    VISE_TRY(vise_matrix_alloc(&f->l, f->n, f->n, err));
+    vise_mem_want_large_pages(f->l);
+  }
+  VISE_TRY(vise_mem_alloc_array(&ratios, f->n * f->n, sizeof(float), err));
   f->ratios = ratios;
   vise_mem_want_large_pages(ratios);
-  return vise_parallel_for(n, TILE, turn_columns, m, err);
+  return VISE_OK;
 }
 
 vise_status vise_feedback_factor_create(vise_feedback_factor **out,
@@ -193,18 +292,21 @@ vise_status vise_feedback_factor_create(vise_feedback_factor **out,
                                         vise_err *err) {
   *out = NULL;
   void *memory;
+  double *power = NULL;
   VISE_TRY(vise_mem_zalloc(&memory, sizeof(vise_feedback_factor), err));
   vise_feedback_factor *f = memory;
   f->n = moments->n;
-  matrices m = {.moments = moments, .f = f};
-  const vise_status st = fill(f, &m, order, group, damping, err);
+  vise_status st = allocate(f, keeps_l, err);
+  st = st == VISE_OK ? vise_matrix_alloc(&power, f->n, 1, err) : st;
+  if (st == VISE_OK) {
+    f->n_dead = powers(power, moments);
+    st = choose_order(f->columns, power, f->n, order, group, err);
+  }
+  st = st == VISE_OK ? work(f, moments, power, damping, err) : st;
+  vise_mem_free(power);
   if (st != VISE_OK) {
     vise_feedback_factor_free(f);
     return st;
-  }
-  if (!keeps_l) {
-    vise_mem_free(f->l);
-    f->l = NULL;
   }
   *out = f;
   return VISE_OK;
@@ -221,18 +323,12 @@ void vise_feedback_factor_free(vise_feedback_factor *f) {
   vise_mem_free(f);
 }
 
-void vise_feedback_factor_note(char *note,
-                               size_t note_bytes,
-                               const vise_feedback_factor *f,
-                               double damping) {
-  size_t used = strlen(note);
+void vise_feedback_factor_note(char *note, const vise_feedback_factor *f, double damping) {
   if (f->n_dead > 0) {
-    snprintf(note + used, note_bytes - used, "%s%lld of %lld inputs are always 0",
-             used > 0 ? "; " : "", (long long)f->n_dead, (long long)f->n);
-    used = strlen(note);
+    vise_method_note(note, "%lld of %lld inputs are always 0", (long long)f->n_dead,
+                     (long long)f->n);
   }
   if (f->damping > damping) {
-    snprintf(note + used, note_bytes - used, "%sdamping raised from %g to %g", used > 0 ? "; " : "",
-             damping, f->damping);
+    vise_method_note(note, "damping raised from %g to %g", damping, f->damping);
   }
 }

@@ -6,8 +6,8 @@
  *   H = L L'      H [n, n] with rows and columns in the order of `columns`
  *
  * Places are worked on from the last to the first, so column columns[n - 1] is rounded first, while
- * all others can still make up for it. In f64 by linalg/cholesky.h: bits do not depend on threads or
- * CPU level.
+ * all others can still make up for it. Pivots, blocks on the diagonal and sums in f64, products in f32
+ * (see the .c): bits do not depend on threads or CPU level.
  */
 #ifndef VISE_METHOD_FEEDBACK_FACTOR_H
 #define VISE_METHOD_FEEDBACK_FACTOR_H
@@ -15,7 +15,6 @@
 #include "stats/moments.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef enum vise_feedback_order {
@@ -27,7 +26,7 @@ typedef enum vise_feedback_order {
 typedef struct vise_feedback_factor {
   int64_t n, n_dead; /* inputs that are always 0 */
   int64_t *columns;  /* [n] the column at each place */
-  float *ratios;     /* [n, n] L_ij / L_jj in row j for i > j, else 0 */
+  float *ratios;     /* [n, n] L_ij / L_jj in row j for i > j; the rest is not set */
   double *pivots;    /* [n] L_jj */
   double *l;         /* [n, n] L, or NULL */
   double damping;    /* what was asked for or more */
@@ -43,7 +42,7 @@ typedef struct vise_feedback_factor {
  * damping  > 0; ten times as much, several times, where the factor asks for it
  * keeps_l  whether `l` is wanted
  *
- * Scratch: twice [n, n] f64. Errors: VISE_ENUMERIC (moments that are not finite), VISE_ENOMEM,
+ * Scratch: 2.5 KiB times n. Errors: VISE_ENUMERIC (moments that are not finite), VISE_ENOMEM,
  * VISE_ECANCELLED.
  */
 vise_status vise_feedback_factor_create(vise_feedback_factor **out,
@@ -55,10 +54,7 @@ vise_status vise_feedback_factor_create(vise_feedback_factor **out,
                                         vise_err *err) VISE_MUST_USE;
 void vise_feedback_factor_free(vise_feedback_factor *f); /* accepts NULL */
 
-/* Append what there is to report to `note`, of note_bytes: damping that was raised, dead inputs. */
-void vise_feedback_factor_note(char *note,
-                               size_t note_bytes,
-                               const vise_feedback_factor *f,
-                               double damping);
+/* Add what there is to report to a note (method/method.h): damping that was raised, dead inputs. */
+void vise_feedback_factor_note(char *note, const vise_feedback_factor *f, double damping);
 
 #endif

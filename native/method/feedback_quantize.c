@@ -174,7 +174,7 @@ static vise_status quantize(quantizing *a, vise_err *err) {
   const int64_t group = unit > 0 ? unit : format->grid->of(&a->spec).group;
   VISE_TRY(vise_feedback_factor_create(&a->factor, moments, a->o->order, group, a->o->damping,
                                        a->o->drift > 0.0, err));
-  vise_feedback_factor_note(a->in->note, VISE_NOTE_BYTES, a->factor, a->o->damping);
+  vise_feedback_factor_note(a->in->note, a->factor, a->o->damping);
   return work_on_grid(a, err);
 }
 

@@ -2,6 +2,8 @@
 #include "method/method.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define VISE_METHOD(name) extern const vise_method vise_method_##name;
@@ -130,4 +132,14 @@ vise_status vise_method_run(vise_weight **out,
     full.format = &s;
   }
   return method->run(out, &full, err);
+}
+
+void vise_method_note(char *note, const char *format, ...) {
+  char text[VISE_NOTE_BYTES];
+  const size_t used = strlen(note);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  snprintf(note + used, VISE_NOTE_BYTES - used, "%s%s", used > 0 ? "; " : "", text);
 }

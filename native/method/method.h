@@ -101,4 +101,8 @@ vise_status vise_method_run(vise_weight **out,
                             char note_out[VISE_NOTE_BYTES],
                             vise_err *err) VISE_MUST_USE;
 
+/* Add a line to a note [VISE_NOTE_BYTES], after "; " where it has one already; what does not fit is
+   cut. */
+void vise_method_note(char *note, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

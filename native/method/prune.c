@@ -127,8 +127,8 @@ vise_status vise_prune_pack(
     const int64_t n_cut =
         cut_range(vise_tensor_data(vise_weight_dense_tensor(w)), w->m * w->k, (float)greatest);
     if (n_cut > 0) {
-      snprintf(note, VISE_NOTE_BYTES, "%lld values beyond the range of %s were cut to %g",
-               (long long)n_cut, vise_dtype_name(dtype), greatest);
+      vise_method_note(note, "%lld values beyond the range of %s were cut to %g", (long long)n_cut,
+                       vise_dtype_name(dtype), greatest);
     }
   }
   vise_sparse_options layouts[3] = {{.layout = VISE_SPARSE_BITMASK, .values = dtype},
@@ -193,8 +193,8 @@ vise_status vise_prune_refit(float *x,
                     in->w->k, in->w->m, in->w->k, h, err);
   }
   if (n_left > 0) {
-    snprintf(in->note, VISE_NOTE_BYTES, "refit stopped early in %lld of %lld rows",
-             (long long)n_left, (long long)in->w->m);
+    vise_method_note(in->note, "refit stopped early in %lld of %lld rows", (long long)n_left,
+                     (long long)in->w->m);
   }
   vise_mem_free(h);
   vise_weight_release(original);

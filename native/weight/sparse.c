@@ -3,6 +3,7 @@
 #include "weight/sparse.h"
 
 #include "core/mem.h"
+#include "core/parallel.h"
 #include "weight/sparse_layout.h"
 
 #include <stdio.h>
@@ -109,6 +110,52 @@ vise_status vise_weight_sparse_with(vise_weight **out,
   vise_status st = vise_sparse_index(&s, err);
   st = st == VISE_OK ? vise_sparse_finish(out, &s, values, err) : st;
   vise_sparse_clear(&s);
+  return st;
+}
+
+typedef struct gathering {
+  const sparse *s;
+  const float *from; /* [m, k] */
+  float *values;
+  uint32_t *columns; /* of each worker: those of a row */
+} gathering;
+
+static void gather_rows(void *arg, int64_t begin, int64_t end, int worker) {
+  const gathering *a = arg;
+  const int64_t k = a->s->base.k;
+  uint32_t *columns = a->columns + worker * k;
+  for (int64_t row = begin; row < end; row++) {
+    int64_t first;
+    const int64_t n = vise_sparse_columns(a->s, row, 0, k, 0, columns, &first);
+    for (int64_t i = 0; i < n; i++) {
+      a->values[first + i] = a->from[row * k + columns[i]];
+    }
+  }
+}
+
+vise_status vise_weight_sparse_gather(vise_tensor **out,
+                                      const vise_weight *w,
+                                      const vise_weight *from,
+                                      vise_err *err) {
+  vise_weight *dense;
+  void *columns = NULL;
+  const int64_t shape[] = {vise_ceil_div(as_sparse(w)->n_values, VISE_SPARSE_ROW), VISE_SPARSE_ROW};
+  VISE_TRY(vise_tensor_create(out, VISE_DTYPE_F32, 2, shape, err));
+  memset(vise_tensor_data(*out), 0, vise_tensor_bytes(*out));
+  vise_status st = vise_weight_expand(&dense, from, err);
+  st = st == VISE_OK ? vise_mem_alloc_array(&columns, vise_threads() * w->k, sizeof(uint32_t), err)
+                     : st;
+  if (st == VISE_OK) {
+    const float *x = vise_tensor_data(vise_weight_dense_tensor(dense));
+    gathering a = {as_sparse(w), x, vise_tensor_data(*out), columns};
+    st = vise_parallel_for(w->m, 64, gather_rows, &a, err);
+  }
+  vise_mem_free(columns);
+  vise_weight_release(dense);
+  if (st != VISE_OK) {
+    vise_tensor_release(*out);
+    *out = NULL;
+  }
   return st;
 }
 

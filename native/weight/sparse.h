@@ -56,6 +56,13 @@ vise_status vise_weight_sparse_smallest(vise_weight **out,
 /* The values of a sparse weight, [ceil(n / 256), 256]; NULL if `w` is of another kind; borrowed. */
 vise_weight *vise_weight_sparse_values(const vise_weight *w);
 
+/* *out: what `from` [m, k] is at the positions of `w`, which is sparse, as its values are laid out,
+   f32; what fills up a group or block beyond k is 0. Errors: ENOMEM, ECANCELLED. */
+vise_status vise_weight_sparse_gather(vise_tensor **out,
+                                      const vise_weight *w,
+                                      const vise_weight *from,
+                                      vise_err *err) VISE_MUST_USE;
+
 /* The positions of `w`, which is sparse, with other values in the same order, perhaps quantized.
    Errors: ESHAPE (as many as before, of a kind that decodes); ENOMEM. */
 vise_status vise_weight_sparse_with(vise_weight **out,

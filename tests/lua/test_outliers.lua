@@ -37,6 +37,21 @@ function TestOutliers:test_the_greatest_weights_are_kept_and_the_others_rounded(
   end
 end
 
+-- What another method makes of the 0 that it gets at those places need not be 0.
+function TestOutliers:test_the_greatest_weights_are_exact_beside_any_table()
+  local w <close> = H.weight(64, 256)
+  for _, options in ipairs({ { rounding = "kmeans", bits = 2 }, { format = "ternary" } }) do
+    options.method, options.fraction = "outliers", 0.01
+    local q <close> = w:quantize(options)
+    local is, was = q:dense():table(), w:dense():table()
+    for i = 1, #was, 101 do
+      if math.abs(was[i]) > 30 then
+        lu.assertAlmostEquals(is[i] / was[i], 1, 2 ^ -10)
+      end
+    end
+  end
+end
+
 -- One per cent of such numbers have most of the range, and cost half a bit a weight here.
 function TestOutliers:test_outliers_cost_less_than_the_bits_they_save()
   local w <close> = H.weight(64, 256)

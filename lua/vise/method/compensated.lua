@@ -17,13 +17,13 @@ function H.run(w, resolved, extra)
   end
   local q <close> = base
   local rest <close> = w - q
-  local product, message
-  product, message, code = method.run("svd", rest, H.factors(resolved), extra)
+  local product, second
+  product, second, code = method.run("svd", rest, H.factors(resolved), extra)
   if product == nil then
-    return nil, message, code
+    return nil, second, code
   end
   local correction <close> = product
-  return q + correction, note
+  return q + correction, method.notes(note, second)
 end
 
 function H.factors(resolved)

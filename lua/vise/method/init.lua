@@ -210,6 +210,14 @@ function M.run_inner(name, w, resolved, extra)
   return M.run(inner, w, options, given)
 end
 
+--- Notes on trouble as one; nil if there is none.
+---@param a? string
+---@param b? string
+---@return string|nil
+function M.notes(a, b)
+  return a and b and a .. "; " .. b or a or b
+end
+
 --- Options of a method with defaults filled in; raises for unknown names and values out of range.
 ---@param name string
 ---@param options? table<string, any>

@@ -2,31 +2,42 @@
 --- Sparse outliers: the weights of greatest magnitude apart, so that the grids of the others are
 -- fine.
 --
---   W ~= S + Q      S the greatest |w| of the tensor, f16; Q by another method from W - S
+--   W ~= Q + S      Q by another method from W without its greatest |w|; S, f16: W - Q there
+--
+-- So those weights are exact but for the rounding of S and the range of f16. Of a method with
+-- feedback S is W there: what its Q has at those places makes up for errors of others.
 --
 -- Differs from the papers, which also set apart the weights of greatest sensitivity: these cost
 -- another method little once it weighs its errors by the inputs.
 
 local method = require("vise.method")
+local weight = require("vise.weight")
 
 local H = {}
 
 function H.run(w, resolved, extra)
-  local sparse, message, code = method.run("magnitude", w, {
+  local sparse, first, code = method.run("magnitude", w, {
     sparsity = 1 - resolved.fraction, per = "tensor", values = "f16",
   })
   if sparse == nil then
-    return nil, message, code
+    return nil, first, code
   end
   local s <close> = sparse
   local rest <close> = w - s
-  local rounded, note
-  rounded, note, code = method.run_inner("outliers", rest, resolved, extra)
+  local rounded, second
+  rounded, second, code = method.run_inner("outliers", rest, resolved, extra)
   if rounded == nil then
-    return nil, note, code
+    return nil, second, code
   end
   local q <close> = rounded
-  return q + s, note
+  local notes = method.notes(first, second)
+  if first or method.wants(resolved.rounding, "moments") then
+    return q + s, notes
+  end
+  local missing <close> = w - q
+  local values <close> = s:gather(missing)
+  local exact <close> = s:with_values(weight.dense(values:convert("f16")))
+  return q + exact, notes
 end
 
 ---@type vise.Method
@@ -36,7 +47,7 @@ return {
   summary = "the greatest weights in 16 bits, beside what another method makes of the rest",
   source = "Kim et al. 2024, arXiv:2306.07629 (SqueezeLLM); "
     .. "Dettmers et al. 2023, arXiv:2306.03078 (SpQR)",
-  version = 1,
+  version = 2,
   scope = "weight",
   needs = {},
   uses = { "moments" },

@@ -99,6 +99,7 @@ w:shape()  { rows, columns }
 w:bytes()  exactly what is stored
 w:dense()  its values, a tensor [m, k] of f32
 w:values()  of a sparse weight: what it keeps, itself a weight
+w:gather(from)  what another weight is at the places of a sparse one
 w:with_values(values)  the same sparse places with other values
 w:tensor()  the stored tensor of a dense weight, nil of others
 w:rows(ids)  rows by an i32 tensor of indices from 0

@@ -23,6 +23,9 @@ local ONE_TOKEN = {
   { { format = "int", bits = 3, search = "none" }, 0.55 },
   { { format = "int", bits = 2, search = "none" }, 0.55 },
   { { format = "ternary", search = "none" }, 0.55 },
+  { { prune = { sparsity = 0.5 } }, 0.55 },
+  { { prune = { sparsity = 0.5 }, layout = "bitmask", values = "int4" }, 0.55 },
+  { { prune = { pattern = "2:4" } }, 0.55 },
 }
 local SOME_TOKENS = { -- tokens, tokens of the rival, share of its rate, formats
   { 8, 4096, 0.35, { 3, 4, 5 } },
@@ -50,7 +53,8 @@ end
 
 H.originals = {} -- by shape: making random numbers takes longer than what is measured
 
---- A weight of `kind`: the name of a dtype, or options of W:quantize.
+--- A weight of `kind`: the name of a dtype, or options of W:quantize, of what is left by W:prune if
+--- it has `prune`.
 function H.made(kind, m, k)
   local shape = m .. "x" .. k
   H.originals[shape] = H.originals[shape] or H.random(m, k, "w")
@@ -59,7 +63,27 @@ function H.made(kind, m, k)
     return weight.dense(t:convert(kind))
   end
   local dense <close> = weight.dense(t)
-  return assert(dense:quantize(kind))
+  if kind.prune == nil then
+    return assert(dense:quantize(kind))
+  end
+  local pruned = assert(dense:prune(kind.prune))
+  if kind.layout == nil then
+    return pruned
+  end
+  local options = { layout = kind.layout, values = kind.values }
+  local again = assert(weight.sparse(pruned, options))
+  pruned:close()
+  return again
+end
+
+--- The parts of a tree and of those below it, added to `parts`.
+function H.add_parts(tree, parts)
+  for _, part in pairs(tree.parts) do
+    parts[#parts + 1] = part
+  end
+  for _, child in ipairs(tree.children) do
+    H.add_parts(child, parts)
+  end
 end
 
 --- Read the parts of a weight as they are stored.
@@ -75,9 +99,7 @@ function H.one_token(bench, kind, at_least)
     local shape = SHAPES[#weights % #SHAPES + 1]
     local w = H.made(kind, shape[1], shape[2])
     weights[#weights + 1] = { w = w, x = H.random(1, shape[2], "x") }
-    for _, part in pairs(w:tree().parts) do
-      parts[#parts + 1] = part
-    end
+    H.add_parts(w:tree(), parts)
     bytes, parameters = bytes + w:bytes(), parameters + shape[1] * shape[2]
   end
   local name = weights[1].w:describe()

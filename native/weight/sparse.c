@@ -27,6 +27,10 @@ static void sparse_decode(const vise_weight *w,
   float buffer[TILE];
   const sparse *s = as_sparse(w);
   for (int64_t i = 0; i < n_rows; i++) {
+    if (vise_sparse_has_masks(s)) {
+      vise_sparse_decode_masked(s, row + i, col, n_cols, out + i * ld);
+      continue;
+    }
     memset(out + i * ld, 0, (size_t)n_cols * sizeof(float));
     for (int64_t j = col; j < col + n_cols; j += TILE) {
       const int64_t width = col + n_cols - j < TILE ? col + n_cols - j : TILE;
@@ -270,6 +274,7 @@ const vise_weight_kind vise_weight_kind_sparse = {
     .name = "sparse",
     .summary = "the numbers that are not zero, and where they are",
     .decode = sparse_decode,
+    .dot = &vise_sparse_dot,
     .matmul = sparse_matmul,
     .save = sparse_save,
     .load = sparse_load,

@@ -69,6 +69,9 @@ vise_status vise_sparse_init(
     s->n = options->n;
     s->m = options->m;
     VISE_TRY(list_patterns(s, err));
+    if (vise_sparse_has_masks(s)) {
+      vise_sparse_list_masks(s);
+    }
     s->groups = vise_ceil_div(k, s->m);
     s->row_bytes = vise_ceil_div(s->groups * s->width, 8);
   } else {
@@ -114,15 +117,19 @@ static uint32_t code_at(const sparse *s, const uint8_t *row, int64_t group) {
   return s->width == 0 ? 0 : vise_bits_at(row, group * s->width, s->width);
 }
 
-static int64_t count_bits(const uint8_t *bytes, int64_t n) {
-  int64_t count = 0, i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t word;
-    memcpy(&word, bytes + i, 8);
-    count += __builtin_popcountll(word);
-  }
-  for (; i < n; i++) {
-    count += __builtin_popcount(bytes[i]);
+/* Pairs, nibbles, then bytes of counts, which the product adds up in its highest byte. */
+static int64_t count_word(uint64_t v) {
+  v -= v >> 1 & 0x5555555555555555u;
+  v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
+  return (int64_t)(((v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
+}
+
+int64_t vise_sparse_count_bits(const uint8_t *bytes, int64_t n) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i += 8) {
+    uint64_t word = 0;
+    memcpy(&word, bytes + i, n - i < 8 ? (size_t)(n - i) : 8);
+    count += count_word(word);
   }
   return count;
 }
@@ -154,7 +161,7 @@ static vise_status index_mask(sparse *s, vise_err *err) {
       return bad_part(s, "a bit beyond the columns is set", i, err);
     }
     s->starts[i] = (uint32_t)s->n_values;
-    s->n_values += count_bits(row, s->row_bytes);
+    s->n_values += vise_sparse_count_bits(row, s->row_bytes);
     if (s->n_values > UINT32_MAX) {
       return bad_part(s, "more than 2^32 - 1 values", i, err);
     }
@@ -238,7 +245,7 @@ static int64_t mask_columns(const sparse *s,
                             int64_t *first) {
   const uint8_t *bits = s->bits + row * s->row_bytes;
   int64_t n = 0;
-  *first = s->starts[row] + count_bits(bits, col / 8);
+  *first = s->starts[row] + vise_sparse_count_bits(bits, col / 8);
   for (int64_t b = col / 8; b < vise_ceil_div(col + n_cols, 8); b++) {
     for (uint32_t left = bits[b]; left != 0; left &= left - 1) {
       out[n++] = (uint32_t)(b * 8 + __builtin_ctz(left) - base);

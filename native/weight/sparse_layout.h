@@ -32,8 +32,9 @@ typedef struct sparse {
                        the end; owned */
   const uint16_t *columns16; /* csr, block: part 1, one of both */
   const uint32_t *columns32;
-  uint16_t *patterns;  /* nm: the masks of n in m bits, ascending; owned */
-  const float *values; /* of a child that is dense f32, or NULL */
+  uint16_t *patterns;   /* nm: the masks of n in m bits, ascending; owned */
+  uint8_t mask_of[128]; /* nm with masks: that of 8 columns, by the codes of their groups */
+  const float *values;  /* of a child that is dense f32, or NULL */
 } sparse;
 
 static inline sparse *as_sparse(const vise_weight *w) {
@@ -74,6 +75,16 @@ int64_t vise_sparse_columns(const sparse *s,
 
 /* Values [first, first + n) as f32: where they lie, or in `buffer`, of n numbers. */
 const float *vise_sparse_values(const sparse *s, int64_t first, int64_t n, float *buffer);
+
+/* How many bits of n bytes are set. */
+int64_t vise_sparse_count_bits(const uint8_t *bytes, int64_t n);
+
+/* Whether the layout is read as masks of 8 columns; then, of such: */
+bool vise_sparse_has_masks(const sparse *s);
+void vise_sparse_list_masks(sparse *s); /* nm: once its patterns are listed */
+/* Row `row`, columns [col, col + n); col is a multiple of 256. */
+void vise_sparse_decode_masked(const sparse *s, int64_t row, int64_t col, int64_t n, float *out);
+extern const vise_weight_dot vise_sparse_dot;
 
 /* X W' of many tokens; as the GEMM gives it, while X is finite. */
 vise_status vise_sparse_multiply(const sparse *s,

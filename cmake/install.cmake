@@ -7,6 +7,7 @@ set(VISE_LUA_DIR share/lua/5.4 CACHE STRING "where Lua's modules in Lua go, belo
 install(TARGETS vise DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS vise_native DESTINATION ${VISE_LUA_CDIR}/vise)
 install(DIRECTORY lua/vise DESTINATION ${VISE_LUA_DIR} FILES_MATCHING PATTERN "*.lua")
+install(DIRECTORY lua/meta DESTINATION share/vise FILES_MATCHING PATTERN "*.lua")
 install(DIRECTORY recipes bench DESTINATION share/vise FILES_MATCHING PATTERN "*.lua")
 install(DIRECTORY share/doc share/models share/text share/slurm share/recipe share/report DESTINATION share/vise)
 install(FILES share/man/vise.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -77,6 +77,9 @@ target_include_directories(attack PRIVATE ${lua_INCLUDE_DIRS})
 target_link_libraries(attack PRIVATE seccomp)
 set_target_properties(attack PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
   ${CMAKE_BINARY_DIR}/tests/lua)
+# A program at a terminal, for the tests of the REPL.
+add_executable(pty tests/support/pty.c)
+target_link_libraries(pty PRIVATE util)
 file(GLOB_RECURSE lua_tests CONFIGURE_DEPENDS tests/lua/test_*.lua tests/cli/test_*.lua)
 foreach(file IN LISTS lua_tests)
   get_filename_component(name ${file} NAME_WE)

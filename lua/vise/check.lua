@@ -102,6 +102,20 @@ function M.expected(row)
   return noun
 end
 
+--- What a row means, accepts and defaults to.
+---@param row vise.OptionRow
+---@return string
+function M.describe(row)
+  local doc = row.doc
+  if row.kind == "choice" or row.min or row.max then
+    doc = doc .. "; " .. M.expected(row)
+  end
+  if row.default ~= nil and row.default ~= false and row.default ~= "" then
+    doc = ("%s (default %s)"):format(doc, M.plain(row.default))
+  end
+  return doc
+end
+
 --- One value against its row.
 ---@param row vise.OptionRow
 ---@param value any

@@ -18,6 +18,7 @@ local H = {}
 ---@field model table open, evaluate, compress and save models
 ---@field native table the operations in C
 ---@field param table types of recipe parameters
+---@field plot fun(x: number[]|vise.Tensor, y?: number[]|vise.Tensor, options?: table): vise.Plot
 ---@field recipe fun(spec: table): vise.Recipe
 ---@field report table what reports over runs are made of
 ---@field run table recipes executed and recorded
@@ -35,14 +36,16 @@ H.modules = {
   "weight",
 }
 
-H.fields = { "recipe", "version", table.unpack(H.modules) }
+H.fields = { "plot", "recipe", "version", table.unpack(H.modules) }
+
+H.functions = { plot = true, recipe = true }
 
 function H.load(vise, name)
   local value
   if name == "version" then
     value = require("vise.native").core.version().vise
-  elseif name == "recipe" then
-    value = require("vise.recipe").new
+  elseif H.functions[name] then
+    value = require("vise." .. name).new
   elseif check.nearest(name, H.modules) == name then
     value = require("vise." .. name)
   elseif type(name) == "string" then

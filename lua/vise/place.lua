@@ -21,6 +21,12 @@ function M.default(path)
   return shipped and H.find("/../share/" .. shipped, "/../../vise/" .. shipped) or path
 end
 
+--- The folder that describes the functions in C.
+---@return string|nil path
+function M.meta()
+  return H.find("/meta", "/../../vise/meta")
+end
+
 --- The first that exists, below the folder of vise's Lua modules.
 function H.find(...)
   local modules = package.searchpath("vise.place", package.path):gsub("/vise/place%.lua$", "")

@@ -160,7 +160,7 @@ H.fields = { about = true, params = true, claims = true, recipe_api = true, run 
 H.made = setmetatable({}, { __mode = "k" })
 
 --- What `require "vise"` shows to a recipe: no module that opens files by path.
-H.visible =
+M.visible =
   { "include", "linalg", "method", "param", "recipe", "tensor", "version", "weight" }
 
 function H.check_claims(claims)
@@ -251,8 +251,8 @@ function H.make_facade()
       error("the table vise is frozen", 2)
     end,
     __index = function(_, name)
-      if check.nearest(tostring(name), H.visible) ~= name then
-        error("vise: " .. check.unknown("field", name, H.visible), 2)
+      if check.nearest(tostring(name), M.visible) ~= name then
+        error("vise: " .. check.unknown("field", name, M.visible), 2)
       end
       if name == "include" then
         return H.include

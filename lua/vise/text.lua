@@ -144,6 +144,16 @@ function M.wrap(text, width, indent)
   return table.concat(lines, "\n" .. (indent or ""))
 end
 
+--- A name and what it means, as two columns.
+---@param name string
+---@param doc string
+---@return string
+function M.entry(name, doc)
+  local indent = (" "):rep(24)
+  local gap = #name < 21 and (" "):rep(22 - #name) or "\n" .. indent
+  return "  " .. name .. gap .. M.wrap(doc, 72, indent)
+end
+
 --- Characters of a text (bytes, where it is not UTF-8).
 ---@param text string
 ---@return integer

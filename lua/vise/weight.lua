@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Matrices in any representation: what Lua adds to the class of native/bind/bind_weight.c.
 -- Requiring this module gives every weight the methods `quantize`, `prune`, `factor`, `share`,
--- `error` and `histogram`.
+-- `error`, `histogram` and `spectrum`.
 
+local calibration = require("vise.calibration")
 local check = require("vise.check")
 local native = require("vise.native")
 require("vise.tensor")
@@ -197,6 +198,15 @@ function methods.histogram(self, options)
   return require("vise.histogram").of(self, options)
 end
 
+--- Its singular values: a plot by tostring, with the ranks that hold most of it.
+---@param self vise.Weight
+---@return vise.Spectrum|nil spectrum
+---@return string? message
+---@return string? code "cancelled"
+function methods.spectrum(self)
+  return require("vise.spectrum").of(self)
+end
+
 --- Relative error |self - original| / |original|; 0 if both are zero.
 ---@param self vise.Weight
 ---@param original vise.Weight of the same shape; raises without it
@@ -240,6 +250,10 @@ function H.compress(verb, family, default, w, options)
     check.fail("%s: method '%s' is of the family %s, expected %s", verb, name, found.family, family)
   elseif found.scope ~= "weight" then
     check.fail("%s: method '%s' is of scope %s, expected weight", verb, name, found.scope)
+  end
+  if calibration.is(stats) then
+    check.fail("%s: stats is a plan, expected the statistics of one weight: "
+      .. "m:statistics(PLACE, plan); in rules of m:compress a plan is enough", verb)
   end
   local extra = native.stats.is_moments(stats) and method.extra(name, stats)
     or { importance = stats }

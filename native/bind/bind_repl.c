@@ -94,13 +94,15 @@ static char **complete(const char *word, int start, int end) {
   return matches;
 }
 
-/* Complete by `complete` alone, names and paths as one word, and put no space behind them. */
+/* Complete by `complete` alone, names and paths as one word, and put neither a space behind them
+   nor a quote, which would be typed again. */
 static bool set_completion(void *library) {
   static const char breaks[] = " \t\n\"'(){}[],;=+-*/%^#<>~";
   void *entry = dlsym(library, "rl_completion_entry_function");
   void *attempt = dlsym(library, "rl_attempted_completion_function");
   const char **characters = dlsym(library, "rl_completer_word_break_characters");
-  if (entry == NULL || attempt == NULL || characters == NULL) {
+  const char **quotes = dlsym(library, "rl_basic_quote_characters");
+  if (entry == NULL || attempt == NULL || characters == NULL || quotes == NULL) {
     return false;
   }
   char **(*ours)(const char *, int, int) = complete;
@@ -108,7 +110,18 @@ static bool set_completion(void *library) {
   memcpy(entry, &nothing, sizeof nothing);
   memcpy(attempt, &ours, sizeof ours);
   *characters = breaks;
+  *quotes = "";
   return true;
+}
+
+/* Chunks of several lines stay one entry of the history's file, which then has a time before each. */
+static void keep_lines_together(void *library) {
+  char *comment = dlsym(library, "history_comment_char");
+  int *has_times = dlsym(library, "history_write_timestamps");
+  if (comment != NULL && has_times != NULL) {
+    *comment = '#';
+    *has_times = 1;
+  }
 }
 
 /* Put the address of `name` into the function pointer at `out`. */
@@ -150,6 +163,7 @@ static int repl_open(lua_State *L) {
     if (readline.is_loaded) {
       *catch_signals = 0;
       readline.stifle_history(HISTORY_LINES);
+      keep_lines_together(library);
     }
   }
   lua_pushboolean(L, readline.is_loaded);

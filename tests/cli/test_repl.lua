@@ -26,11 +26,11 @@ end
 function TestRepl:test_help_is_for_values_functions_and_names()
   local general = session({ "help" })
   lu.assertEquals(session({ "help()" }), general)
-  lu.assertStrContains(general, "vise.model.open(")
+  lu.assertStrContains(general, "vise.model.open ")
 
   local path = program.subject().model
   lu.assertStrContains(session({ "help(m)" }, path), "m:compress(rules)")
-  lu.assertStrContains(session({ "help(m:weight 'embed')" }, path), "w:error(original, importance)")
+  lu.assertStrContains(session({ "help(m:weight 'embed')" }, path), "w:error(original, stats)")
   lu.assertStrContains(session({ "help(m:tensor 'norm')" }, path), "t:narrow(")
   lu.assertStrContains(session({ "help(m.compress)" }, path), "m:compress(rules)")
   lu.assertStrContains(session({ "help 'rtn'" }), "round to nearest")
@@ -79,6 +79,116 @@ function TestRepl:test_tab_completes_globals_fields_methods_and_places()
   }) do
     lu.assertEquals(complete.run(env, case[1], case[2]), case[3], case[2])
   end
+end
+
+function TestRepl:test_tab_completes_options_choices_tensors_and_files()
+  local m = assert(model.open(program.subject().model))
+  local env = { m = m, w = m:weight("embed"), vise = require("vise") }
+  for _, case in ipairs({
+    { "m:compress{ { ", "bi", { "bits" } },
+    { "m:compress {\n  { match = 'mlp.*', method = 'svd', ", "ra", { "rank" } },
+    { "w:quantize { method = 'gptq', ", "da", { "damping" } },
+    { "w:quantize { ", "da", {} },
+    { 'w:quantize { format = "', "nv", { "nvfp4" } },
+    { 'm:weight("embed"):quantize { method = "', "gp", { "gptq" } },
+    { 'm:tensor "', "layers.0.mlp", { "layers.0.mlp.norm" } },
+    { 'm:compress { { match = "', "attn.", { "attn.*" } },
+    { 'vise.metric.evaluate(m, { protocol = "nll-', "2", { "256" } },
+    { "vise.metric.evaluate(m, { ", "ag", { "against" } },
+    { "vise.train.run { ", "sched", { "schedule" } },
+    { 'vise.train.run { schedule = "', "", { "constant", "cosine", "linear" } },
+    { "m:generate('x', { ", "top_", { "top_k", "top_p" } },
+    { 'read "share/text/', "samp", { "sample.txt" } },
+    { "x = 1 -- ", "m", {} },
+  }) do
+    lu.assertEquals(complete.run(env, case[1], case[2]), case[3], case[1] .. case[2])
+  end
+end
+
+function TestRepl:test_question_mark_tells_what_explain_and_the_source_do()
+  local path = program.subject().model
+  local explained = program.run({ "explain", "gptq" })
+  lu.assertEquals(session({ "?gptq" }), explained)
+  for line, part in pairs({
+    ["?m:compress"] = "otherwise?       table",
+    ["m:generate?"] = "temperature?     number",
+    ["?vise.metric.evaluate"] = "against?         vise.Model",
+    ["?vise.calibration.new"] = "statistics of inputs that passed the compressed blocks",
+    ["?vise.linalg.svd"] = "gives vise.SVD|nil factors",
+    ["?vise.native.stats.moments"] = "columns of the weights that read the inputs",
+    ["?measure"] = "in a recipe: job:measure(m, opts)",
+    ["?quantize"] = "methods: awq, gptq,",
+    ["?stats"] = "m:statistics(",
+    ["?calibrate"] = "vise.calibration.new {",
+    ["?m"] = "m:compress(rules)",
+    ["?calibraet"] = "did you mean 'calibrate'?",
+  }) do
+    lu.assertStrContains(session({ line }, path), part)
+  end
+end
+
+function TestRepl:test_the_last_result_is_an_underscore()
+  lu.assertEquals(session({ "6 * 7", "_ + 1", "x = 5", "_" }), "42\n43\n43\n")
+end
+
+function TestRepl:test_statistics_of_one_weight_and_a_plan_in_their_place()
+  local subject = program.subject()
+  local shown = session({
+    ("plan = vise.calibration.new { text = read %q, protocol = 'nll-64', tokens = 64 }"):format(
+      subject.text),
+    "w = m:weight 'layers.0.mlp.down'",
+    "s = m:statistics('layers.0.mlp.down', plan)",
+    "s:count(), s:columns() == w:shape()[2]",
+    "g, r = w:quantize { method = 'gptq', bits = 3, stats = s }, w:quantize { bits = 3 }",
+    "g:error(w, s) < r:error(w, s), g:error(w) > r:error(w)",
+    "w:quantize { method = 'gptq', stats = plan }",
+  }, subject.model)
+  lu.assertEquals(shown, "64\ttrue\ntrue\ttrue\nquantize: stats is a plan, expected the statistics "
+    .. "of one weight: m:statistics(PLACE, plan); in rules of m:compress a plan is enough\n")
+end
+
+function TestRepl:test_plots_are_of_lists_tensors_and_weights()
+  local shown = session({ "plot({ 0, 1, 4, 9 })", "plot({ 1, 2 }, { 3, 4 })",
+    "hist { 1, 1, 2 }", "spectrum(m:weight 'embed')" }, program.subject().model)
+  lu.assertStrContains(shown, "9 ┤")
+  lu.assertStrContains(shown, "0 ┤⣀")
+  lu.assertStrContains(shown, "●")
+  lu.assertStrContains(shown, "3 numbers from 1 to 2, mean 1.333")
+  lu.assertStrContains(shown, "singular values from")
+end
+
+function TestRepl:test_a_saved_session_is_a_recipe_that_gives_the_same_numbers()
+  local subject = program.subject()
+  local saved, run = program.folder() .. "/typed.lua", program.folder() .. "/typed-run"
+  local shown = session({
+    "w = m:weight 'layers.0.mlp.down'",
+    "w:quantize { bits = 3 }:error(w) -- relative",
+    "nosuch",
+    "?gptq",
+    ("text = read %q"):format(subject.text),
+    "plan = vise.calibration.new { text = text, protocol = 'nll-64', tokens = 64 }",
+    "small = m:compress {",
+    "  { match = '*.*', method = 'gptq', bits = 3, group = 32, stats = plan },",
+    "}",
+    "for i = 1, 2 do local twice = 2 * i end",
+    "row = vise.metric.evaluate(small, { text = text, protocol = 'nll-64', against = m })",
+    "('%.6f'):format(row.kl)",
+    "hist(w)",
+    "text:sub(1, 3)",
+    "first = io.type(io.stdout)",
+    "first",
+    ("small:save %q"):format(program.folder() .. "/typed.vise"),
+    "save session " .. saved,
+  }, subject.model)
+  local kl = shown:match("\n(%d%.%d+)\n")
+
+  lu.assertStrContains(shown, "typed.lua: 9 of 13 chunks; 4 left as comments")
+  lu.assertEquals(select(2, program.run({ "recipe", "check", saved })), 0)
+  local result = program.json({ "run", saved, "model=" .. subject.model, "text=" .. subject.text,
+    "--out", run, "--json" })
+  lu.assertEquals(("%.6f"):format(result.rows[1].kl), kl)
+  lu.assertStrContains(native.file.read(run .. "/log.txt"), kl)
+  lu.assertStrContains(session({ "1", "save session " .. saved }), "is there already")
 end
 
 function TestRepl:test_the_reference_has_every_method_and_the_page_has_the_reference()

@@ -69,7 +69,7 @@ function M.parse(command, argv)
   H.check_positional(command, args)
   for _, row in ipairs(rows) do
     if row.required and args.options[row.name] == nil then
-      exit.usage("missing option --%s %s: %s", row.name, row.value or "VALUE", M.describe(row))
+      exit.usage("missing option --%s %s: %s", row.name, row.value or "VALUE", check.describe(row))
     end
   end
   return args
@@ -118,14 +118,14 @@ function M.help(name, command, argv)
   if command.positional then
     lines[#lines + 1] = "\nArguments:"
     for _, row in ipairs(command.positional) do
-      lines[#lines + 1] = M.entry(row.name, row.doc)
+      lines[#lines + 1] = text.entry(row.name, row.doc)
     end
   end
   lines[#lines + 1] = "\nOptions:"
   for _, row in ipairs(M.rows(command, argv)) do
-    lines[#lines + 1] = M.entry(H.flag(row), M.describe(row))
+    lines[#lines + 1] = text.entry(H.flag(row), check.describe(row))
   end
-  lines[#lines + 1] = M.entry("--help", "this text")
+  lines[#lines + 1] = text.entry("--help", "this text")
   if command.details then
     lines[#lines + 1] = "\n" .. command.details
   end
@@ -138,30 +138,6 @@ end
 ---@return string
 function M.usage(command)
   return "Usage: " .. table.concat(command.usage, "\n       ")
-end
-
---- A name and what it means, as two columns.
----@param name string
----@param doc string
----@return string
-function M.entry(name, doc)
-  local indent = (" "):rep(24)
-  local gap = #name < 21 and (" "):rep(22 - #name) or "\n" .. indent
-  return "  " .. name .. gap .. text.wrap(doc, 72, indent)
-end
-
---- What a row means, accepts and defaults to.
----@param row vise.OptionRow
----@return string
-function M.describe(row)
-  local doc = row.doc
-  if row.kind == "choice" or row.min or row.max then
-    doc = doc .. "; " .. check.expected(row)
-  end
-  if row.default ~= nil and row.default ~= false and row.default ~= "" then
-    doc = ("%s (default %s)"):format(doc, check.plain(row.default))
-  end
-  return doc
 end
 
 function H.option(word, argv, i, by_name, names, given)

@@ -8,6 +8,7 @@ local protocol = require("vise.metric.protocol")
 local reference = require("vise.metric.reference")
 local refusal = require("vise.model.refusal")
 local statistics = require("vise.metric.statistics")
+local watch = require("vise.watch")
 
 local must = refusal.must
 
@@ -78,6 +79,7 @@ function H.evaluate(model, options)
   end
   H.materialise(model)
   local states = reference.open(against or model, plan, options.cache)
+  local progress = watch.stage(options.on_progress, "measure " .. model.name, "tokens")
   local tally = { nll = {}, base = {}, kl = {}, agree = {}, seconds = 0.0 }
   for i, batch in ipairs(plan.batches) do
     local input = H.input(plan.windows, batch)
@@ -87,9 +89,7 @@ function H.evaluate(model, options)
     tally.seconds = tally.seconds + native.core.clock() - start
     states:keep(i, p or q, plan.tokens)
     H.score(tally, model, q, against, p, input)
-    if options.on_progress then
-      options.on_progress(#tally.nll, plan.tokens)
-    end
+    progress(#tally.nll, plan.tokens)
   end
   states:commit()
   return H.result(model, plan, tally, against)
@@ -246,8 +246,11 @@ end
 
 --- Compress what is compressed on demand before the clock starts.
 function H.materialise(model)
-  for _, place in ipairs(model:places()) do
+  local list = model:places()
+  local progress = watch.stage(nil, "weights of " .. model.name, "weights")
+  for i, place in ipairs(list) do
     must(model:weight(place.name))
+    progress(i, #list)
   end
 end
 

@@ -295,6 +295,17 @@ function Model:compress(rules, context)
   return require("vise.model.compress").run(self, rules, context)
 end
 
+--- Statistics of what the weight at a place multiplies, over the tokens of a plan as they pass this
+--- model: `stats` of weight:quantize and its like, and what weight:error weighs by.
+---@param place string
+---@param plan vise.Calibration
+---@return vise.Moments|nil moments
+---@return string? message
+---@return string? code "cancelled"
+function Model:statistics(place, plan)
+  return require("vise.model.observe").run(self, place, plan)
+end
+
 --- A new model: this one, with what `tuned` has learned since as products of few factors: see
 --- vise.model.extract.
 ---@param tuned vise.Model of the same shapes

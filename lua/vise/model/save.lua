@@ -5,6 +5,7 @@ local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local text = require("vise.text")
+local watch = require("vise.watch")
 
 local must = refusal.must
 
@@ -27,7 +28,7 @@ local H = {}
 ---@return string? code
 function M.run(model, path, options)
   local o = check.options("save", H.rows, H.plain(options or {}))
-  o.on_progress = options and options.on_progress or function() end
+  o.on_progress = watch.stage(options and options.on_progress, "save", "weights")
   return refusal.protect(H.write, model, path, o, options and options.manifest or {})
 end
 

@@ -68,6 +68,7 @@ m:compress(rules)  a new model; rules are { { match = PATTERN, method = NAME, ..
 m:extract(tuned, { rank = r })  a new model: with what `tuned` has learned since ]]
       .. [[as products of few factors
 m:generate(prompt, options)  text that goes on; options: tokens, seed, temperature, top_k, top_p
+m:statistics(place, plan)  of what that weight multiplies: `stats` of w:quantize, weight of w:error
 m:save(path)  writes a `.vise` file
 m:parameters()  numbers in all weights and tensors, tied places once
 m:original_parameters()  those of the model it was made from: bits per weight are counted by them
@@ -91,8 +92,9 @@ w:quantize { method = NAME, ... }  a compressed weight; `help "rtn"` tells the o
 w:factor { rank = r, stats = v, values = NAME }  the nearest product of two factors of that rank
 w:prune { sparsity = s, stats = v }  the least weights become 0; refit = true sets the others anew
 w:share { bits = b, per = NAME, stats = v }  tables of 2^b values, indices into them
-w:error(original, importance)  |w - original| / |original|, Frobenius norms
+w:error(original, stats)  |w - original| / |original|, Frobenius norms; with stats of the outputs
 w:histogram { bins = N }  counts in N bins of equal width, printed as bars
+w:spectrum()  singular values, printed as a plot
 w:describe()  what it is: "f32", "int3/g32"
 w:kind()  "dense", "quant", ...
 w:shape()  { rows, columns }

@@ -91,7 +91,7 @@ end
 ---@return vise.Job
 function H:handle()
   local verbs = { seed = self._request.seed }
-  for _, name in ipairs(H.verbs) do
+  for _, name in ipairs(M.verbs) do
     verbs[name] = function(_, ...)
       return self[name](self, ...)
     end
@@ -416,7 +416,8 @@ function H:__close()
   self._log:close()
 end
 
-H.verbs = { "open", "train", "calibrate", "compress", "extract", "fit", "measure", "save", "log" }
+--- What a recipe may call.
+M.verbs = { "open", "train", "calibrate", "compress", "extract", "fit", "measure", "save", "log" }
 H.extract_names = { "match", "rank", "values" }
 H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
 H.measure_rows = {

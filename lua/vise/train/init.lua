@@ -14,6 +14,7 @@ local optimizer = require("vise.train.optimizer")
 local refusal = require("vise.model.refusal")
 local schedule = require("vise.train.schedule")
 local text = require("vise.text")
+local watch = require("vise.watch")
 
 local M = {}
 local H = {}
@@ -106,7 +107,7 @@ function H.run(options, o)
   local resumed, begin = state.step, native.core.clock()
   local memory <close> = setmetatable({}, H.Memory) -- luacheck: no unused
   native.core.keep_freed(true) -- steps allocate the same again and again
-  local speed = H.speed(options.data, o)
+  local speed, watched = H.speed(options.data, o), watch.stage(nil, "train", "steps")
   while state.step < o.steps do
     local step = state.step + 1
     local loss = H.differentiate(options, o, step)
@@ -120,6 +121,8 @@ function H.run(options, o)
     end
     if options.on_progress then
       options.on_progress(speed(step, loss, rate, norm))
+    else
+      watched(step, o.steps)
     end
   end
   return { losses = state.losses, seconds = native.core.clock() - begin, resumed = resumed }

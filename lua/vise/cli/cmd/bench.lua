@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise bench: run bench/SUBJECT.lua and say whether each figure is met.
 
-local args = require("vise.cli.args")
 local check = require("vise.check")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
@@ -21,7 +20,7 @@ function H.run(parsed)
   local subject = parsed[1]
   if subject == nil then
     for _, name in ipairs(subjects) do
-      term.write(args.entry(name, H.summary(folder, name)) .. "\n")
+      term.write(text.entry(name, H.summary(folder, name)) .. "\n")
     end
     return
   elseif check.nearest(subject, subjects) ~= subject then

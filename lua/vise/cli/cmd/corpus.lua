@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- vise corpus: write the texts and images that vise makes itself.
 
-local args = require("vise.cli.args")
 local corpus = require("vise.corpus")
 local exit = require("vise.cli.exit")
 local native = require("vise.native")
@@ -16,7 +15,7 @@ function H.run(parsed)
   local given = parsed.options
   if parsed[1] == nil then
     for _, one in ipairs(corpus.list()) do
-      term.write(args.entry(one.name, one.summary) .. "\n")
+      term.write(text.entry(one.name, one.summary) .. "\n")
     end
     return
   end

@@ -3,6 +3,7 @@
 
 local native = require("vise.native")
 local options = require("vise.cli.options")
+local progress = require("vise.cli.progress")
 local repl = require("vise.repl")
 local term = require("vise.cli.term")
 
@@ -21,6 +22,8 @@ function H.run(args)
   end
   local is_clean = repl.run({
     globals = globals,
+    opened = args[1],
+    progress = progress.new({ quiet = not term.is_terminal(2) }),
     colour = function(style, s)
       return term.style(2, style, s)
     end,

@@ -17,6 +17,9 @@ H.cases = {
   first = { rows = 2 },
   ["own-method"] = { rows = 2 },
   compare = { calibrated = true, more = { "tokens=1000" } },
+  distill = { trained = true, rows = 6,
+    more = { "layers=1", "steps=3", "rate=0.0005", "tokens=1000" } },
+  ["prune-recover"] = { trained = true, rows = 5, more = { "steps=3", "tokens=1000" } },
   frontier = { calibrated = true, rows = 2,
     more = { "tokens=1000", "points=2", "from=3.5", "to=6", "group=32" } },
 }
@@ -26,7 +29,8 @@ function H.run(name, case)
   local argv = { "run", ("recipes/%s.lua"):format(name), "--json", "--out",
     program.folder() .. "/" .. name }
   local words = case.only or { "model=" .. subject.model, "text=" .. subject.text,
-    "protocol=nll-128", case.calibrated and "calibration=" .. subject.text or nil }
+    "protocol=nll-128", case.calibrated and "calibration=" .. subject.text
+      or case.trained and "train=" .. subject.text or nil }
   table.move(words, 1, #words, #argv + 1, argv)
   table.move(case.more or {}, 1, #(case.more or {}), #argv + 1, argv)
   return program.json(argv)
@@ -55,6 +59,18 @@ end
 function H.cases.frontier.after(rows)
   lu.assertTrue(rows[1].bits_per_weight <= 3.5 and rows[2].bits_per_weight <= 6)
   lu.assertTrue(rows[1].bytes < rows[2].bytes and rows[1].kl > rows[2].kl)
+end
+
+--- A student is smaller, and the smaller it is the further from the teacher; training brings it
+--- nearer.
+function H.cases.distill.after(rows)
+  lu.assertTrue(rows[6].bytes < rows[4].bytes and rows[4].bytes < rows[1].bytes)
+  lu.assertTrue(rows[4].kl < rows[2].kl and rows[4].kl < rows[6].kl)
+end
+
+H.cases["prune-recover"].after = function(rows)
+  lu.assertTrue(rows[2].bytes < rows[1].bytes)
+  lu.assertTrue(rows[4].kl < rows[3].kl and rows[3].kl < rows[2].kl)
 end
 
 --- Every row of the table says what it is of.

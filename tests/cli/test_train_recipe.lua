@@ -141,6 +141,27 @@ function TestTrainRecipe:test_a_student_learns_from_a_teacher_that_is_kept()
   lu.assertStrContains(H.log(run), "train: went on from step 4")
 end
 
+function TestTrainRecipe:test_what_was_pruned_stays_pruned_in_training()
+  local record = H.recipe("masked", [[
+    local sparse = job:compress(first, { { match = "*.*", method = "magnitude", pattern = "2:4" } })
+    local again = job:train { name = "again", model = sparse, text = p.text, prune = {},
+      steps = 2, length = 32 }
+    local moved = job:train { name = "moved", model = first, text = p.text, steps = 2, length = 32,
+      prune = { by = "movement", sparsity = 0.75, match = "mlp.*" } }
+    local function zeros(m, place)
+      local count = 0
+      for _, value in ipairs(m:weight(place):dense():table()) do
+        count = count + (value == 0 and 1 or 0)
+      end
+      return count
+    end
+    job:log("%d %d %d", zeros(again, "layers.0.attn.q"), zeros(moved, "layers.1.mlp.up"),
+      zeros(moved, "layers.0.attn.q"))
+    if zeros(again, "layers.0.attn.q") ~= 512 or zeros(moved, "layers.1.mlp.up") ~= 1152
+      or zeros(moved, "layers.0.attn.q") ~= 0 then error("other zeros") end]])
+  lu.assertEquals(#record.losses, 3)
+end
+
 local code = lu.LuaUnit.run()
 program.clean()
 os.exit(code)

@@ -35,6 +35,19 @@ function M.mul(x, y)
   end)
 end
 
+--- w times a mask that scores decide: the derivative by w is masked as w is, that by a score goes
+--- through, as if the mask were the score (movement pruning).
+---@param w vise.Tensor|vise.Value
+---@param score vise.Tensor|vise.Value of its shape
+---@param mask vise.Tensor of its shape, of zeros and ones
+function M.masked(w, score, mask)
+  local y = must(learn.multiply(data(w), mask))
+  return record(y, { w, score }, { w, mask }, function(d, a, ones)
+    give(w, must(learn.multiply(d, ones)))
+    give(score, must(learn.multiply(d, a)))
+  end)
+end
+
 --- x / y, number by number: tensors of one shape.
 function M.div(x, y)
   return record(must(learn.divide(data(x), data(y))), { x, y }, { x, y }, function(d, a, b)

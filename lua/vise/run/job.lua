@@ -435,8 +435,8 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
-H.train_names = { "batch", "config", "distill", "length", "model", "name", "text", "tokenizer",
-  "train" }
+H.train_names = { "batch", "config", "distill", "length", "model", "name", "prune", "text",
+  "tokenizer", "train" }
 for _, row in ipairs(train.rows) do
   H.train_names[#H.train_names + 1] = row.name
 end

@@ -20,6 +20,7 @@ local H = {}
 ---@field tokenizer_of? vise.Model instead, that of a model
 ---@field train? string[] patterns of what is trained, all if absent
 ---@field distill? vise.DistillOptions a teacher to learn from
+---@field prune? table a mask to train under: vise.train.prune.rows
 ---@field length? integer tokens of a window, 256 if absent
 ---@field batch? integer windows of a step, 8 if absent
 ---@field name? string that of `model`, or "model", if absent
@@ -35,9 +36,14 @@ local H = {}
 ---@return { losses: number[], resumed: integer }
 function M.run(kept, text, options, seed, on_progress)
   local m, origin = H.begin(options, text, seed)
-  local network = train.network(m, { train = options.train })
+  local masks = options.prune
+    and train.prune(m, H.plain("prune", options.prune), options.steps or 0)
+  local network = train.network(m, { train = options.train, through = masks and masks.through })
   local goal = options.distill and train.distill(network, options.distill) or H.of_text(network)
   local given = { parameters = goal.parameters, loss = goal.loss, on_progress = on_progress }
+  if masks then
+    H.mask(given, masks)
+  end
   local facts = {}
   for key, value in pairs(options) do
     if not H.own[key] then
@@ -47,7 +53,7 @@ function M.run(kept, text, options, seed, on_progress)
   given.data = train.windows({ text = text, tokenizer = m.tokenizer, length = options.length,
     batch = options.batch, seed = seed })
   local key = origin and goal.key and cache.key({ "train", M.VERSION, origin, goal.key,
-    options.train or {}, given.data.key, seed, facts })
+    masks and masks.key or "", options.train or {}, given.data.key, seed, facts })
   given.path = key and kept:file(key, "checkpoint")
   local result = assert(train.run(given))
   return network:model(options.name or m.name), key, result
@@ -92,9 +98,20 @@ function H.of_text(network)
   end }
 end
 
+--- Train under masks, which follow the steps.
+function H.mask(given, masks)
+  local loss = given.loss
+  given.groups = masks.groups
+  table.move(masks.parameters, 1, #masks.parameters, #given.parameters + 1, given.parameters)
+  function given.loss(batch, step)
+    masks.step = step
+    return loss(batch)
+  end
+end
+
 --- Options that are this module's, not those of vise.train.run.
 H.own = { batch = true, config = true, distill = true, length = true, model = true, name = true,
-  tokenizer = true, tokenizer_of = true, train = true }
+  prune = true, tokenizer = true, tokenizer_of = true, train = true }
 
 --- A copy without the recipe's wrapping.
 function H.plain(what, value)

@@ -11,6 +11,7 @@ local idx = require("vise.idx")
 local native = require("vise.native")
 local network = require("vise.train.network")
 local optimizer = require("vise.train.optimizer")
+local prune = require("vise.train.prune")
 local refusal = require("vise.model.refusal")
 local schedule = require("vise.train.schedule")
 local text = require("vise.text")
@@ -24,11 +25,13 @@ M.windows = data.windows
 M.arrays = data.arrays
 M.idx = idx.read
 M.distill = distill.new
+M.prune = prune.new
 
 ---@class vise.TrainOptions the rows of vise.train.rows, and:
 ---@field parameters vise.Value[] with names, changed in place
 ---@field data vise.Loader
----@field loss fun(batch: table): vise.Value of one number, built from the batch and the parameters
+---@field loss fun(batch: table, step: integer): vise.Value of one number, built from the batch and
+--- the parameters; the step, from 1
 ---@field groups? table[] {match, decay, rate}: see vise.train.optimizer
 ---@field path? string file of checkpoints; if it is there, the run goes on from it
 ---@field on_progress? fun(info: vise.TrainProgress) after each step
@@ -140,7 +143,7 @@ function H.differentiate(options, o, step)
   for i = 1, o.accumulate do
     local batch = options.data:batch((step - 1) * o.accumulate + i)
     local tape <close> = grad.tape()
-    local loss = grad.scale(options.loss(batch), 1 / o.accumulate)
+    local loss = grad.scale(options.loss(batch, step), 1 / o.accumulate)
     if not grad.is_value(loss) then
       check.fail("train: the loss depends on no parameter, expected one of the parameters in it")
     end

@@ -9,7 +9,8 @@
 --              arXiv:2005.07683)
 --
 -- The sparsity rises to its end as 1 - (1 - t)^3, t the share of the steps of the rise that are
--- done; patterns N:M have theirs at once. Scores begin at 0, where ties are in the order of columns.
+-- done; patterns N:M have theirs at once. Scores begin at 0, where ties are in the order of the
+-- columns.
 
 local check = require("vise.check")
 local grad = require("vise.grad")

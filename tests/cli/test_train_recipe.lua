@@ -141,6 +141,21 @@ function TestTrainRecipe:test_a_student_learns_from_a_teacher_that_is_kept()
   lu.assertStrContains(H.log(run), "train: went on from step 4")
 end
 
+function TestTrainRecipe:test_a_student_that_diverges_stops_and_keeps_its_checkpoint()
+  local ok, message = pcall(H.recipe, "diverging", [[
+    job:train { name = "lost", model = first, text = p.text, steps = 9,
+      distill = { teacher = first, share = 0.5 }, length = 32, rate = 1e30,
+      schedule = "constant", warmup = 0, every = 1 }]])
+
+  lu.assertFalse(ok)
+  lu.assertStrContains(message, "train: loss is ")
+  lu.assertStrContains(message, "nan at step 2, expected a finite number, the checkpoint of step 1 "
+    .. "stays in ")
+  local path = message:match("stays in (%S+%.checkpoint)")
+  local file <close> = assert(native.safetensors.open(path))
+  lu.assertEquals(file:metadata().step, "1")
+end
+
 function TestTrainRecipe:test_what_was_pruned_stays_pruned_in_training()
   local record = H.recipe("masked", [[
     local sparse = job:compress(first, { { match = "*.*", method = "magnitude", pattern = "2:4" } })

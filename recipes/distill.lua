@@ -34,7 +34,7 @@ return vise.recipe {
     local function student(name, distill)
       return job:train {
         name = name, model = begin, distill = distill, text = p.train, length = 256, batch = 4,
-        steps = p.steps, rate = p.rate, warmup = 0.05, floor = 0.02, decay = 0.1,
+        steps = p.steps, rate = p.rate, warmup = 0.05, floor = 0.02, decay = 0.1, every = 50,
       }
     end
     local function measure(m, name, against)

@@ -26,7 +26,7 @@ return vise.recipe {
     local function recover(name, distill)
       return job:train {
         name = name, model = pruned, distill = distill, text = p.train, length = 256, batch = 4,
-        steps = p.steps, rate = p.rate, warmup = 0.05, floor = 0.02, decay = 0.1,
+        steps = p.steps, rate = p.rate, warmup = 0.05, floor = 0.02, decay = 0.1, every = 50,
       }
     end
     local function measure(m, name, against)

@@ -232,6 +232,22 @@ function TestStructured:test_the_layer_that_goes_is_the_one_the_predictions_need
   end
 end
 
+function TestStructured:test_layers_that_are_named_go()
+  local m = H.open(self.folder)
+  H.plan = self.stats
+  local _, without_first = H.divergence_without(m, 0)
+
+  local dropped = m:compress({ { method = "drop_layers", layers = "0", stats = self.stats } })
+
+  lu.assertEquals(H.logits(dropped), without_first)
+  for _, wrong in ipairs({ "2", "0, 0", "first" }) do
+    lu.assertErrorMsgContains("expected different numbers from 0 to 1", m.compress, m,
+      { { method = "drop_layers", layers = wrong, stats = self.stats } })
+  end
+  lu.assertErrorMsgContains("expected one at least to stay", m.compress, m,
+    { { method = "drop_layers", layers = "0 1", stats = self.stats } })
+end
+
 function TestStructured:test_by_influence_goes_the_layer_that_turns_states_least()
   local m = H.open(self.folder)
   local quiet = assert(model.new(m.config, {

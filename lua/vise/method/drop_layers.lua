@@ -2,7 +2,8 @@
 --- Whole layers are removed, one after the other, each time the one whose absence changes the
 -- model's predictions least: KL divergence from the original model, measured (by = "kl"); or once
 -- and for all those that turn the states of tokens least, 1 - the mean cosine of what comes in and
--- goes out (by = "influence"), which costs one pass instead of about count x layers / 2.
+-- goes out (by = "influence"), which costs one pass instead of about count x layers / 2; or those
+-- that are named.
 
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
@@ -17,7 +18,9 @@ local H = {}
 
 function H.run(model, options, extra)
   local n = model._net.n_layers
-  if options.count >= n then
+  if options.layers ~= "" then
+    return H.assemble(model, H.without(n, options.layers), H.base_key(model, options, extra))
+  elseif options.count >= n then
     check.fail("drop_layers: count is %d, expected fewer than the %d layers", options.count, n)
   end
   local base = H.base_key(model, options, extra)
@@ -30,6 +33,28 @@ function H.run(model, options, extra)
     store:put_table(key, { kept = kept })
   end
   return H.assemble(model, kept, base)
+end
+
+--- Layers, from 0, that are left without those named.
+function H.without(n, names)
+  local goes, kept = {}, {}
+  for name in names:gmatch("[^%s,]+") do
+    local layer = math.tointeger(tonumber(name))
+    if layer == nil or layer < 0 or layer >= n or goes[layer] then
+      check.fail("drop_layers: layers are '%s', expected different numbers from 0 to %d", names,
+        n - 1)
+    end
+    goes[layer] = true
+  end
+  for layer = 0, n - 1 do
+    if not goes[layer] then
+      kept[#kept + 1] = layer
+    end
+  end
+  if #kept == 0 then
+    check.fail("drop_layers: layers are '%s', expected one at least to stay", names)
+  end
+  return kept
 end
 
 --- Layers, from 0, that are left when those of the least influence go.
@@ -187,7 +212,7 @@ return {
   summary = "a model without the layers that it can do without best",
   source = "Song et al. 2024, arXiv:2402.09025 (SLEB); "
     .. "Men et al. 2024, arXiv:2403.03853 (ShortGPT)",
-  version = 1,
+  version = 2,
   scope = "model",
   needs = { "data" },
   is_exact = true,
@@ -195,6 +220,8 @@ return {
     { name = "count", kind = "int", default = 1, min = 1, max = 4095, doc = "layers that go" },
     { name = "by", kind = "choice", default = "kl", choices = { "kl", "influence" },
       doc = "what says which: the KL divergence without it, or how little it turns the states" },
+    { name = "layers", kind = "string", default = "",
+      doc = "those that go, from 0, as '1, 2', instead of `count`" },
   },
   run = H.run,
 }

@@ -123,6 +123,9 @@ function TestRuns:test_compress_records_a_recipe_that_makes_the_same_artifact()
 
   lu.assertEquals(again.artifact.hash, made.artifact.hash)
   lu.assertEquals(made.rows, {})
+  lu.assertStrContains(record.recipe.text, "bits = vise.param.enum { 3, 4, 2, 5, 6, 8,")
+  lu.assertEquals({ record.parameters.method, record.parameters.bits, record.parameters.group,
+    record.parameters.symmetric, record.parameters.search }, { "rtn", 3, 32, false, "mse" })
 end
 
 function TestRuns:test_verify_sees_one_changed_byte()

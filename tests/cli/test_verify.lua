@@ -77,6 +77,13 @@ function TestVerify:test_a_sound_run_directory()
   lu.assertEquals(report.bytes, native.file.stat(H.run() .. "/model.vise").bytes)
   lu.assertEquals(report.hash, native.json.decode(native.file.read(H.run() .. "/run.json"))
     .artifact.hash)
+  local holds = {}
+  for i, file in ipairs(report.files) do
+    holds[i] = file.name .. ": " .. file.holds
+  end
+  lu.assertEquals(holds, { "run.json: recipe, 3 parameters, 2 hashes of inputs, as sealed",
+    "metrics.jsonl: 1 measured row, as in run.json", "ledger.json: 9 tensors, as in model.vise",
+    "log.txt: the bytes whose digest is in run.json" })
 end
 
 function TestVerify:test_a_number_altered_in_any_file_is_named_with_what_was_expected()

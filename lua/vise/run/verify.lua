@@ -24,6 +24,7 @@ local H = {}
 ---@field hash? string of the artifact; nil for a run that saved none
 ---@field bytes? integer of the artifact
 ---@field parts? integer weights and tensors in it
+---@field files? {name: string, holds: string}[] of a run directory: what each was found to hold
 
 --- Every byte of an artifact against its hashes. The manifest must be a JSON object and every
 --- weight and the tokenizer must load: hashes alone bless a file that nothing can open.
@@ -58,8 +59,30 @@ function M.directory(path)
     if not run.is_sealed then
       refusal.refuse_format("%s: does not match its seal, so something in it was altered", run.path)
     end
+    report.files = H.files(run.record, report, ledger)
     return report
   end)
+end
+
+--- What was found in each file.
+function H.files(recorded, report, ledger)
+  local function count(list, one, many)
+    local n = 0
+    for _ in pairs(list) do
+      n = n + 1
+    end
+    return ("%d %s"):format(n, n == 1 and one or many)
+  end
+  return {
+    { name = "run.json", holds = ("recipe, %s, %s, as sealed"):format(
+      count(recorded.parameters, "parameter", "parameters"),
+      count(recorded.inputs, "hash of an input", "hashes of inputs")) },
+    { name = "metrics.jsonl", holds = count(recorded.rows, "measured row", "measured rows")
+      .. ", as in run.json" },
+    { name = "ledger.json", holds = count(ledger, "tensor", "tensors")
+      .. (report.hash and ", as in model.vise" or "") },
+    { name = "log.txt", holds = "the bytes whose digest is in run.json" },
+  }
 end
 
 --- run.json, its types checked as far as they are used here.

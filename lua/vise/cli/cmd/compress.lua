@@ -8,7 +8,6 @@ local job = require("vise.cli.job")
 local method = require("vise.method")
 local options = require("vise.cli.options")
 local space = require("vise.sweep.space")
-local text = require("vise.text")
 
 local H = {}
 
@@ -23,7 +22,9 @@ return vise.recipe {
   run = function(p, job)
     local original = job:open(p.model)
 %s    local compressed = job:compress(original, {
-      { %s },
+      {
+        %s,
+      },
     })
     job:save(compressed)
   end,
@@ -67,7 +68,7 @@ function H.run(parsed)
     path = "vise compress",
     is_made_here = true, -- so its lines mean nothing to the user
     text = H.recipe:format(H.literal(about), table.concat(params, ",\n    "), calibrate,
-      text.wrap(table.concat(rule, ", "), 90, "        ")),
+      table.concat(rule, ",\n        ")),
     given = inputs,
   }, given)
 end

@@ -27,6 +27,9 @@ function H.run(args)
     what = ("%d parts, %s, hash %s"):format(report.parts, text.bytes(report.bytes), report.hash)
   end
   term.write(("%s: sound, %s\n"):format(report.path, what))
+  for _, file in ipairs(report.files or {}) do
+    term.write(("  %-13s  %s\n"):format(file.name, file.holds))
+  end
 end
 
 ---@type vise.Command

@@ -85,10 +85,10 @@ end
 
 --- 0.8102 with the standard error 0.0021 as "81.02 ± 0.21 %".
 ---@param share number in [0, 1]
----@param error number standard error
+---@param error number|nil standard error
 ---@return string
 function M.percent(share, error)
-  return M.with_error(100 * share, 100 * error, 1) .. " %"
+  return M.with_error(100 * share, error and 100 * error, 1) .. " %"
 end
 
 ---@class vise.TableColumn
@@ -104,7 +104,7 @@ function M.table(rows, columns, options)
   options = options or {}
   local widths, titles, aligns = {}, {}, {}
   for c, column in ipairs(columns) do
-    titles[c] = type(column) == "table" and column.title or column
+    titles[c] = M.printable(type(column) == "table" and column.title or column)
     aligns[c] = type(column) == "table" and column.align or "right"
     widths[c] = M.width(titles[c])
     for _, row in ipairs(rows) do

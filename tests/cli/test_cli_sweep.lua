@@ -64,6 +64,38 @@ function TestSweep:test_every_trial_has_a_run_and_the_second_time_all_are_there(
   lu.assertEquals(#program.json({ "runs", "--json" }, env()).runs, 3)
 end
 
+--- A directory from somebody else: each is refused before anything runs or is shown.
+function TestSweep:test_an_altered_sweep_is_refused()
+  sweep("n=1..2", "--out", "s")
+  local function with(name, from, to)
+    local path = folder .. "/s/" .. name
+    local before = assert(native.file.read(path))
+    local changed, n = before:gsub(from, to, 1)
+    lu.assertEquals(n, 1, from)
+    assert(native.file.replace(path, changed))
+    local _, code, errors =
+      program.run({ "sweep", "plain.lua", "n=1..2", "--out", "s", "--quiet" }, env())
+    assert(native.file.replace(path, before))
+    return code, errors
+  end
+  for _, case in ipairs({
+    { "tasks.json", '"0002"', '"../../0002"', "s/tasks.json: task 2 was altered" },
+    { "tasks.json", '"trial":2', '"trial":999999999', "s/tasks.json: task 2 was altered" },
+    { "tasks.json", '{"n":2}', '{"n":7}', "s/tasks.json: task 2 was altered" },
+    { "tasks.json", '"share":1', '"share":1e-300', "s/tasks.json: task 1 was altered" },
+    { "sweep.json", "n is bad", "n is good", "s/sweep.json: was altered" },
+    { "sweep.json", '"max":%s*1000', '"max":60', "s/sweep.json: params is not that of the recipe" },
+    { "sweep.json", '"grid"', '"../x"', "s/sweep.json: was altered" },
+  }) do
+    local code, errors = with(case[1], case[2], case[3])
+    lu.assertEquals(code, 1, case[2])
+    lu.assertStrContains(errors, case[4])
+  end
+  local record = folder .. "/s/runs/0002/run.json"
+  assert(native.file.replace(record, assert(native.file.read(folder .. "/s/runs/0001/run.json"))))
+  lu.assertEquals(statuses(sweep("n=1..2", "--out", "s")), "done failed")
+end
+
 function TestSweep:test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on()
   local result = sweep("n=1..3", "bad=2", "--out", "s")
 

@@ -130,6 +130,36 @@ function TestRuns:test_mistakes_name_what_was_meant()
   end
 end
 
+--- Folders from somebody else: passed over in lists, named where they are asked for.
+function TestRuns:test_a_record_of_another_form_is_named_and_hides_no_other()
+  local text = native.file.read(folder .. "/runs/a/run.json")
+  local cases = {
+    { '"rows":%[.-%]', '"rows":[1]', "run.json: rows[1] is 1, expected a measured row" },
+    { '"rows":%[.-%]', '"rows":{"a":1}', "run.json: rows: has 'a', expected a list" },
+    { '"kl":0.5', '"kl":"0.5"', "run.json: rows[2] is a table, expected a measured row" },
+    { '"bits":2', '"bits":{"a":1}', "run.json: parameters[bits] is a table, expected a text" },
+    { '"bits":2', '"\\u001b[2J":2,"losses":1', "" },
+    { '"seed":0', '"seed":0,"losses":"x"', "run.json: losses is 'x', expected a table" },
+    { '"seed":0', '"seed":0,"share":"1"', "run.json: share is '1', expected a number" },
+    { '"seed":0', '"seed":0,"machine":{}', "run.json: machine.cpu_level is nil, expected" },
+    { '"path":"first.lua"', '"path":7', "run.json: recipe.path is 7, expected a text" },
+  }
+  for i, case in ipairs(cases) do
+    local name = ("x%d"):format(i)
+    local changed, n = text:gsub(case[1], case[2], 1)
+    lu.assertEquals(n, 1, case[1])
+    assert(native.file.make_dirs(folder .. "/runs/" .. name))
+    assert(native.file.replace(folder .. "/runs/" .. name .. "/run.json", changed))
+    local output, code, errors = vise("runs", "show", "runs/" .. name)
+    lu.assertEquals(code, case[3] == "" and 0 or 1, case[2])
+    lu.assertStrContains(errors, case[3])
+    lu.assertNil(output:find("\27", 1, true))
+  end
+  local output = vise("runs")
+  lu.assertStrContains(output, "runs/a")
+  lu.assertNil(output:find("\27", 1, true))
+end
+
 function TestRuns:test_rm_removes_directories_and_nothing_that_is_no_run()
   assert(native.file.make_dirs(folder .. "/precious"))
 

@@ -23,17 +23,19 @@ function M.write(rows)
   end
   for i, protocol in ipairs(order) do
     local group = groups[protocol]
-    local tokens, windows = text.count(group[1].tokens), H.windows(group[1].clusters)
-    local title = ("%s, %s tokens in %s"):format(protocol, tokens, windows)
+    local tokens, clusters, title = group[1].tokens, group[1].clusters, text.printable(protocol)
+    if tokens and clusters then
+      title = ("%s, %s tokens in %s"):format(title, text.count(tokens), H.windows(clusters))
+    end
     term.write((i > 1 and "\n" or "") .. term.style(1, "dim", title) .. "\n\n")
     H.write_group(group)
-    H.write_note(group[1].clusters)
+    H.write_note(clusters)
   end
 end
 
 --- Say where the error bars promise more than they hold.
 function H.write_note(n)
-  if n < ENOUGH_WINDOWS then
+  if n and n < ENOUGH_WINDOWS then
     local note = n == 1 and "no error bars: one window, expected at least %d"
       or "error bars from few windows: rough, expected at least %d windows"
     term.write("\n  " .. term.style(1, "dim", note:format(ENOUGH_WINDOWS)) .. "\n")
@@ -55,9 +57,9 @@ H.lines = {
   end },
   { "KL/token", function(row) return row.kl and text.with_error(row.kl, row.kl_se) end },
   { "top-1 agreement", function(row) return row.top1 and text.percent(row.top1, row.top1_se) end },
-  { "stored", function(row) return text.bytes(row.bytes) end },
+  { "stored", function(row) return row.bytes and text.bytes(row.bytes) end },
   { "bits/weight", function(row) return text.number(row.bits_per_weight, 2) end },
-  { "tokens/s", function(row) return text.count(row.tokens_per_s) end },
+  { "tokens/s", function(row) return row.tokens_per_s and text.count(row.tokens_per_s) end },
 }
 
 --- Up to three models stand side by side; more stand one below the other.

@@ -33,7 +33,7 @@ end
 ---@param record table
 function M.show(directory, record)
   local recipe = record.recipe
-  term.write(term.style(1, "bold", directory) .. "\n")
+  term.write(term.style(1, "bold", text.printable(directory)) .. "\n")
   local lines = {
     { "recipe", ("%s, %s"):format(recipe.path, text.printable(recipe.about or "")) },
     { "started", ("%s, took %s"):format(record.started, text.duration(record.seconds)) },
@@ -56,6 +56,7 @@ function M.show(directory, record)
   end
   local width = 0
   for _, line in ipairs(lines) do
+    line[1], line[2] = text.printable(line[1]), text.printable(line[2])
     width = math.max(width, #line[1])
   end
   for _, line in ipairs(lines) do

@@ -2,6 +2,7 @@
 --- Two runs side by side: what was asked of them, what was measured, what each tensor became.
 
 local check = require("vise.check")
+local form = require("vise.run.form")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local summary = require("vise.run.summary")
@@ -55,9 +56,9 @@ end
 function H.load(directory)
   local record = must(summary.read(directory))
   local path = directory .. "/ledger.json"
-  local ledger = refusal.within(path, function()
+  local ledger = form.ledger(path, refusal.within(path, function()
     return must(native.json.decode(must(native.file.read(path))))
-  end)
+  end))
   local errors, tensors = record.errors or {}, {}
   for _, entry in ipairs(ledger) do
     tensors[entry.name] =

@@ -253,7 +253,7 @@ end
 function Store:_insert(root, name, facts)
   local columns, marks, values = { "root", "name" }, { "?", "?" }, { root, name }
   local function add(field_name, role, value)
-    if type(value) ~= "table" then
+    if self._columns[role .. " " .. field_name] or #self._fields < H.most_fields then
       columns[#columns + 1], marks[#marks + 1] = self:_column(field_name, role), "?"
       values[#values + 1] = value
     end
@@ -308,6 +308,7 @@ function H.ids(rows)
   return table.concat(ids, ",")
 end
 
+H.most_fields = 1900 -- SQLite has 2000 columns; later names are in the summaries alone
 H.settled_seconds = 2 -- a folder changed later than this may change again in the same tick
 H.roles = { parameters = "parameter", inputs = "input", numbers = "number" }
 H.rank = { fact = 1, parameter = 2, input = 3, number = 4 }

@@ -3,10 +3,13 @@
 --- the numbers that its models were measured to have.
 
 local check = require("vise.check")
+local form = require("vise.run.form")
 local native = require("vise.native")
+local refusal = require("vise.model.refusal")
+
+local must = refusal.must
 
 local M = {}
-local H = {}
 
 ---@class vise.RunSummary
 ---@field run string the directory
@@ -31,19 +34,13 @@ M.FACTS = { "run", "recipe", "started", "seconds", "seed", "share", "peak_memory
 ---@return string? message
 ---@return string? code "io" or "format"
 function M.read(directory)
-  local path = directory .. "/run.json"
-  local content, message, code = native.file.read(path)
-  if content == nil then
-    return nil, message, code
-  end
-  local record
-  record, message, code = native.json.decode(content)
-  if record == nil then
-    return nil, ("%s: %s"):format(path, message), code
-  elseif not H.is_record(record) then
-    return nil, path .. ": is no record of a run", "format"
-  end
-  return record
+  return refusal.protect(function()
+    local path = directory .. "/run.json"
+    local content = must(native.file.read(path))
+    return form.record(path, refusal.within(path, function()
+      return must(native.json.decode(content))
+    end))
+  end)
 end
 
 --- The summary of a record.
@@ -54,19 +51,17 @@ function M.of(directory, record)
   local numbers, rows = M.numbers(record)
   local summary = {
     run = directory,
-    recipe = tostring(record.recipe.name),
-    started = tostring(record.started),
-    seconds = tonumber(record.seconds) or 0,
-    seed = math.tointeger(record.seed) or 0,
-    share = tonumber(record.share),
+    recipe = record.recipe.name,
+    started = record.started,
+    seconds = record.seconds,
+    seed = record.seed,
+    share = record.share,
     peak_memory_bytes = math.tointeger(record.peak_memory_bytes),
     parameters = M.labels(#rows == 1 and rows[1] or {}),
     inputs = {},
     numbers = numbers,
   }
-  if type(record.artifact) == "table" then
-    summary.hash = record.artifact.hash
-  end
+  summary.hash = record.artifact and record.artifact.hash
   for name, value in check.sorted_pairs(record.parameters) do
     local is_input = record.inputs[name] ~= nil
     summary[is_input and "inputs" or "parameters"][name] = value
@@ -79,7 +74,7 @@ end
 ---@return table<string, any>
 function M.labels(row)
   local labels = { method = row.method }
-  for name, value in pairs(type(row.options) == "table" and row.options or {}) do
+  for name, value in pairs(row.options or {}) do
     labels[name] = value
   end
   return labels
@@ -93,7 +88,7 @@ end
 ---@return table<string, number>
 ---@return table[] rows which have them: that one, or all
 function M.numbers(record, names)
-  local saved = type(record.artifact) == "table" and record.artifact or {}
+  local saved = record.artifact or {}
   local numbers = M.numbers_of({ { bytes = saved.bytes, bits_per_weight = saved.bits_per_weight },
     table.unpack(record.rows) })
   for i = #record.rows, 1, -1 do
@@ -135,15 +130,6 @@ function M.numbers_of(rows)
     end
   end
   return numbers
-end
-
-function H.is_record(record)
-  for _, key in ipairs({ "recipe", "parameters", "inputs", "rows" }) do
-    if type(record) ~= "table" or type(record[key]) ~= "table" then
-      return false
-    end
-  end
-  return true
 end
 
 return M

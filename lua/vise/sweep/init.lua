@@ -10,6 +10,7 @@ local comparable = require("vise.run.comparable")
 local front = require("vise.sweep.front")
 local input = require("vise.run.input")
 local native = require("vise.native")
+local param = require("vise.param")
 local refusal = require("vise.model.refusal")
 local run = require("vise.run")
 local space = require("vise.sweep.space")
@@ -114,19 +115,11 @@ end
 ---@return string? code
 function M.read(directory)
   return refusal.protect(function()
-    local spec = H.read_json(directory .. "/sweep.json")
-    if type(spec) ~= "table" or spec.format ~= M.FORMAT then
-      refusal.refuse_format("%s/sweep.json: is no sweep of format %d", directory, M.FORMAT)
-    end
-    local axes = space.parse(spec.recipe.path, spec.params, spec.words)
-    local sweep = { directory = directory, spec = spec, axes = axes, tasks = {} }
-    local tasks = native.file.stat(directory .. "/tasks.json")
-      and H.read_json(directory .. "/tasks.json") or {}
-    for i, task in ipairs(tasks) do
-      task.status = "pending"
-      sweep.tasks[i] = task
-    end
-    return sweep
+    local spec, axes = H.read_spec(directory .. "/sweep.json")
+    local path = directory .. "/tasks.json"
+    local tasks = native.file.stat(path) and H.read_json(path) or {}
+    return { directory = directory, spec = spec, axes = axes,
+      tasks = H.check_tasks(path, tasks, axes) }
   end)
 end
 
@@ -185,7 +178,12 @@ end
 ---@param task vise.Task changed
 function M.look(sweep, task)
   local record = summary.read(M.run_directory(sweep, task))
-  if record then
+  if record and not H.is_of(record, sweep, task) then
+    task.status = "failed"
+    task.message = M.run_directory(sweep, task)
+      .. ": is a run of another recipe or other parameters"
+    return
+  elseif record then
     local objectives = sweep.spec.objectives
     local numbers, rows = summary.numbers(record, objectives)
     task.status, task.numbers, task.seconds = "done", numbers, record.seconds
@@ -198,6 +196,16 @@ function M.look(sweep, task)
     local decoded = native.json.decode(failure) or {}
     task.status, task.message = "failed", tostring(decoded.message)
   end
+end
+
+--- Is that the record of the task?
+function H.is_of(record, sweep, task)
+  local is_of = record.recipe.sha256 == sweep.spec.recipe.sha256
+    and (record.share or 1) == task.share and record.seed == sweep.spec.seed
+  for name, value in pairs(task.params) do
+    is_of = is_of and record.parameters[name] == value
+  end
+  return is_of
 end
 
 --- Record that a task cannot be done.
@@ -368,6 +376,7 @@ end
 
 function H.check_same(path, spec)
   local old = H.read_json(path)
+  H.read_spec(path)
   local before, now = H.asked(old), H.asked(spec)
   for _, list in ipairs({ before, now }) do
     for name in check.sorted_pairs(list) do
@@ -379,6 +388,20 @@ function H.check_same(path, spec)
       end
     end
   end
+  for _, key in ipairs({ "params", "claims", "recipe" }) do -- what runs is what is there
+    local is, was = H.content(spec[key]), H.content(old[key])
+    if is ~= was then
+      refusal.refuse_format("%s: %s is not that of the recipe, expected what `vise sweep` wrote",
+        path, key)
+    end
+  end
+end
+
+--- A part of sweep.json as it is compared; the recipe may be given by another path.
+function H.content(value)
+  local copy = must(native.json.decode(native.json.encode({ value = value }))).value
+  copy.path, copy.name = nil, nil
+  return native.json.encode(copy)
 end
 
 function H.task(proposal, trial)
@@ -388,6 +411,48 @@ function H.task(proposal, trial)
     name = ("%s-1of%.0f"):format(name, 1 / share)
   end
   return { name = name, trial = trial, params = proposal.params, share = share, status = "pending" }
+end
+
+--- sweep.json, whoever wrote it.
+function H.read_spec(path)
+  local spec = H.read_json(path)
+  if type(spec) ~= "table" or spec.format ~= M.FORMAT then
+    refusal.refuse_format("%s: is no sweep of format %d", path, M.FORMAT)
+  end
+  local ok, axes = pcall(function()
+    for _, name in ipairs({ "name", "path", "text", "sha256" }) do
+      assert(type(spec.recipe[name]) == "string")
+    end
+    assert(native.core.sha256(spec.recipe.text) == spec.recipe.sha256)
+    assert(front.parse(table.concat(spec.objectives, ","))[1])
+    assert(check.nearest(spec.search, M.SEARCHES) == spec.search)
+    for _, row in ipairs(spec.params) do
+      assert(param.problem(row) == nil)
+    end
+    return space.parse(spec.recipe.path, spec.params, spec.words)
+  end)
+  if not ok then
+    refusal.refuse_format("%s: was altered, expected it as `vise sweep` wrote it", path)
+  end
+  return spec, axes
+end
+
+--- The tasks of tasks.json, whose names become those of folders.
+function H.check_tasks(path, list, axes)
+  local tasks, n = {}, 0
+  for i, given in ipairs(type(list) == "table" and list or { false }) do
+    local ok, task = pcall(function()
+      assert(math.type(given.trial) == "integer" and given.trial > 0 and given.trial <= n + 1)
+      assert(given.share > 0 and given.share <= 1 and space.has(axes, given.params))
+      return H.task(given, given.trial)
+    end)
+    if not ok or task.name ~= given.name then
+      refusal.refuse_format("%s: task %d was altered, expected it as `vise sweep` wrote it", path,
+        i)
+    end
+    tasks[i], n = task, math.max(n, task.trial)
+  end
+  return tasks
 end
 
 function H.write_tasks(sweep)

@@ -91,6 +91,38 @@ function M.text(params)
   return table.concat(words, " ")
 end
 
+--- Is that a point of the space, with nothing beside it?
+---@param axes vise.Axis[]
+---@param params any
+---@return boolean
+function M.has(axes, params)
+  if type(params) ~= "table" then
+    return false
+  end
+  local n = 0
+  for _ in pairs(params) do
+    n = n + 1
+  end
+  for _, axis in ipairs(axes) do
+    if not H.has_value(axis, params[axis.name]) then
+      return false
+    end
+  end
+  return n == #axes
+end
+
+function H.has_value(axis, value)
+  if axis.values == nil then
+    return type(value) == "number" and axis.low <= value and value <= axis.high
+  end
+  for _, known in ipairs(axis.values) do
+    if known == value then
+      return true
+    end
+  end
+  return false
+end
+
 --- A value as it would be written on the command line, exactly.
 ---@param value any
 ---@return string

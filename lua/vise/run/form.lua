@@ -55,8 +55,9 @@ function H.check_many(path, at, value, form)
   for key, item in check.sorted_pairs(value) do
     n = n + 1
     if type(key) ~= (form.list and "number" or "string") or n > (form.most or math.huge) then
+      local expected = form.list and "a list" or form.most and ("at most %d names"):format(form.most)
       refusal.refuse_format("%s: %s: has %s, expected %s", path, at,
-        text.printable(check.quote(key)), form.list and "a list" or ("at most %d names"):format(form.most or 0))
+        text.printable(check.quote(key)), expected or "names")
     end
     H.check(path, ("%s[%s]"):format(at, key), item, form.list or form.map)
   end

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
---- Calibration: which tokens the statistics of a model's inputs are taken over.
+--- Calibration: which tokens, or images, the statistics of a model's inputs are taken over.
 -- A calibration is a plan; nothing is computed before a method asks for statistics, and then only
 -- those it needs (vise.model.walk).
 
 local check = require("vise.check")
+local images = require("vise.images")
 local native = require("vise.native")
 local protocol = require("vise.metric.protocol")
 local refusal = require("vise.model.refusal")
@@ -29,9 +30,11 @@ M.BATCH_TOKENS = 1024
 ---@return vise.Calibration
 function M.new(options)
   local plan = check.options("calibrate", M.rows, options or {})
-  if plan.text == nil or plan.text == "" then
+  if plan.data == nil and (plan.text == nil or plan.text == "") then
     check.fail("calibrate: text is %s, expected one to take statistics over",
       plan.text and "empty" or "absent")
+  elseif plan.data and plan.text then
+    check.fail("calibrate: a text and data are there, expected one of them")
   end
   plan.protocol = protocol.parse(plan.protocol).name
   return setmetatable(plan, H.metatable)
@@ -43,6 +46,10 @@ M.rows = {
     doc = "how it is cut into windows (see metrics.md)" },
   { name = "tokens", kind = "int", min = 1,
     doc = "about so many, in whole windows; up to 32768 if absent" },
+  { name = "data", kind = "string", doc = "a folder of images instead" },
+  { name = "split", kind = "choice", choices = images.SPLITS, default = "train",
+    doc = "which of them" },
+  { name = "images", kind = "int", default = 256, min = 1, doc = "the first so many" },
   { name = "sequential", kind = "bool", default = true,
     doc = "statistics of inputs that passed the compressed blocks before" },
 }
@@ -59,9 +66,11 @@ end
 function M.key(plan)
   plan._key = plan._key or native.core.sha256(native.json.encode({
     version = H.VERSION,
-    text = native.core.sha256(plan.text),
+    text = native.core.sha256(plan.text or ""),
     protocol = plan.protocol,
     tokens = plan.tokens,
+    data = plan.data and must(H.set(plan)):digest(),
+    images = plan.data and plan.images,
     sequential = plan.sequential,
   }))
   return plan._key
@@ -71,9 +80,16 @@ end
 --- Raises if the text has fewer tokens than the plan asks for.
 ---@param plan vise.Calibration
 ---@param model vise.Model
----@return table[] batches {ids = i32 tensor [t], starts = {1, ...}}
----@return integer tokens
+---@return table[] batches {ids = i32 tensor [t], starts = {1, ...}}, or {images}
+---@return integer tokens or images
 function M.batches(plan, model)
+  if plan.data then
+    local set = must(H.set(plan))
+    set:check(model)
+    return set:batches(plan.images), math.min(plan.images, set.count)
+  elseif model.image then
+    check.fail("calibrate: model '%s' reads images, expected data, a folder of them", model.name)
+  end
   if model.tokenizer == nil then
     check.fail("calibrate: model '%s' has no tokenizer, expected one beside its weights",
       model.name)
@@ -95,6 +111,16 @@ function M.batches(plan, model)
     batches[i] = { ids = native.tensor.from("i32", { #ids }, ids), starts = starts }
   end
   return batches, total
+end
+
+--- The images of a plan, opened once.
+function H.set(plan)
+  if plan._set == nil then
+    local message, code
+    plan._set, message, code = images.open(plan.data, plan.split)
+    return plan._set, message, code
+  end
+  return plan._set
 end
 
 --- As many windows as the plan has room for, at least one, evenly over the text; and their tokens.
@@ -127,6 +153,10 @@ H.most_tokens = 32768
 H.metatable = { __name = "vise.calibration" }
 
 function H.metatable.__tostring(plan)
+  if plan.data then
+    return ("vise.calibration %d images, %s"):format(plan.images,
+      plan.sequential and "sequential" or "of the original model")
+  end
   return ("vise.calibration %s, %s tokens, %s"):format(plan.protocol, plan.tokens or "up to 32768",
     plan.sequential and "sequential" or "of the original model")
 end

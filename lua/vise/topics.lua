@@ -55,7 +55,7 @@ end
 ---@return vise.Topic[]
 function M.find(topics, name)
   local is_protocol, parsed = pcall(protocol.parse, name)
-  local rule = is_protocol and parsed.rule .. "-N"
+  local rule = is_protocol and parsed.rule .. (parsed.split and "-SPLIT" or "-N")
   local found = {}
   for _, topic in ipairs(topics) do
     if topic.name == name or topic.sort == "protocol" and topic.name == rule then

@@ -69,7 +69,9 @@ static void patch_images(void *arg, int64_t begin, int64_t end, int worker) {
     const float *image = j->x + at / n_windows * g->h * g->w * g->c;
     const window w = window_of(g, at % n_windows);
     float *out = j->out + at * patch;
-    memset(out, 0, (size_t)patch * sizeof *out);
+    if (w.rows.to - w.rows.from < g->size || w.columns.to - w.columns.from < g->size) {
+      memset(out, 0, (size_t)patch * sizeof *out);
+    }
     for (int64_t row = w.rows.from; row < w.rows.to; row++) {
       memcpy(out + (row * g->size + w.columns.from) * g->c,
              image + pixel_of(g, &w, row, w.columns.from),

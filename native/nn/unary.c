@@ -72,7 +72,6 @@ static float d_inner_of(float x) {
 
 static float value_of(vise_unary f, float x) {
   switch (f) {
-  case VISE_UNARY_RELU: return x > 0.0f ? x : 0.0f * x; /* NaN stays */
   case VISE_UNARY_SIGMOID: return sigmoid(x);
   case VISE_UNARY_TANH: return tanh_of(x);
   case VISE_UNARY_SILU: return x * sigmoid(x);
@@ -85,7 +84,6 @@ static float value_of(vise_unary f, float x) {
 
 static float slope_of(vise_unary f, float x) {
   switch (f) {
-  case VISE_UNARY_RELU: return x > 0.0f ? 1.0f : 0.0f;
   case VISE_UNARY_SIGMOID: {
     const float s = sigmoid(x);
     return s * (1.0f - s);
@@ -105,6 +103,15 @@ static float slope_of(vise_unary f, float x) {
   }
   case VISE_UNARY_LOG_SIGMOID: return sigmoid(-x);
   default: return 1.0f;
+  }
+}
+
+/* relu (y is x, and NaN stays) and its derivative, without a branch: signs are hard to foresee. */
+static void step_range(void *arg, int64_t begin, int64_t end, int worker) {
+  const job *j = arg;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) {
+    j->out[i] = j->y[i] * (j->x[i] > 0.0f ? 1.0f : 0.0f);
   }
 }
 
@@ -149,14 +156,14 @@ static void dropout_range(void *arg, int64_t begin, int64_t end, int worker) {
 }
 
 vise_status vise_unary_run(float *out, const float *x, int64_t n, vise_unary f, vise_err *err) {
-  job j = {.out = out, .x = x, .f = f};
-  return vise_parallel_for(n, GRAIN, run_range, &j, err);
+  job j = {.out = out, .x = x, .y = x, .f = f};
+  return vise_parallel_for(n, GRAIN, f == VISE_UNARY_RELU ? step_range : run_range, &j, err);
 }
 
 vise_status vise_unary_backward(
     float *out, const float *d_y, const float *x, int64_t n, vise_unary f, vise_err *err) {
   job j = {.out = out, .x = x, .y = d_y, .f = f};
-  return vise_parallel_for(n, GRAIN, back_range, &j, err);
+  return vise_parallel_for(n, GRAIN, f == VISE_UNARY_RELU ? step_range : back_range, &j, err);
 }
 
 vise_status

@@ -100,7 +100,9 @@ function TestArguments:test_what_is_wrong_is_reported_before_what_is_missing()
       .. "or .gguf file or a run directory")
   assert_refused({ "eval", subject.model, "--protocol", "nll" }, 2, "protocol 'nll': no window")
   assert_refused({ "eval", subject.model, "--protocl", "nll-64" }, 2, "unknown option '--protocl'")
-  assert_refused({ "eval", subject.model }, 2, "missing option --text FILE")
+  assert_refused({ "eval", subject.model }, 2, "missing option --protocol NAME")
+  assert_refused({ "eval", subject.model, "--protocol", "nll-64" }, 2,
+    "missing --text FILE, or --data DIR for a model of images")
   assert_refused({ "eval" }, 2, "missing MODEL")
   assert_refused({ "run" }, 2, "missing RECIPE")
 end

@@ -9,9 +9,22 @@ TestRecipes = {}
 
 local H = {}
 
+--- A folder of a few images.
+function H.images()
+  local folder = program.folder() .. "/images"
+  for split, count in pairs({ train = "48", test = "20" }) do
+    local _, code, errors = program.run({ "corpus", "digits", "--split", split, "--count", count,
+      "--out", folder, "--quiet" })
+    lu.assertEquals(code, 0, errors)
+  end
+  return folder
+end
+
 --- What a recipe is given, by its name: a model and a text unless `only` says all; `rows`: how many
 --- it measures at least.
 H.cases = {
+  digits = { rows = 9, images = true, only = { "model=share/models/tales",
+    "steps=2", "width=8", "tune=1" } },
   ["train-tales"] = { only = { "text=share/text/tales.valid.txt", "test=share/text/sample.txt",
     "steps=2", "batch=1" } },
   first = { rows = 2 },
@@ -32,6 +45,9 @@ function H.run(name, case)
     "protocol=nll-128", case.calibrated and "calibration=" .. subject.text
       or case.trained and "train=" .. subject.text or nil }
   table.move(words, 1, #words, #argv + 1, argv)
+  if case.images then
+    argv[#argv + 1] = "data=" .. H.images()
+  end
   table.move(case.more or {}, 1, #(case.more or {}), #argv + 1, argv)
   return program.json(argv)
 end
@@ -52,6 +68,15 @@ for name, case in pairs(H.cases) do
     if case.after then
       case.after(rows)
     end
+  end
+end
+
+--- Each step makes it smaller, and each row says how many of the images were right.
+function H.cases.digits.after(rows)
+  lu.assertTrue(rows[1].bytes > rows[2].bytes and rows[2].bytes > rows[3].bytes)
+  lu.assertTrue(rows[4].bytes > rows[6].bytes)
+  for _, row in ipairs(rows) do
+    lu.assertTrue(row.images == 20 and row.accuracy_low <= row.accuracy, row.name)
   end
 end
 

@@ -139,7 +139,7 @@ end
 function TestMethod:test_needs_that_are_not_given_are_refused()
   method.register(H.descriptor("needy", { needs = { "data" } }))
   local w <close> = H.weight(2, 4)
-  local message = "needy: needs a calibration text, which is not given"
+  local message = "needy: needs calibration data, which is not given"
   lu.assertErrorMsgContains(message, method.run, "needy", w)
   lu.assertErrorMsgContains(message, method.check, "needy", 2, 4)
   lu.assertTrue(method.run("needy", w, {}, { data = {} }) == w)

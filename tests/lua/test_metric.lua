@@ -217,9 +217,9 @@ end
 function TestRefusals.test_wrong_options_are_named()
   refuses("evaluate: options are nil, expected a table", original)
   refuses("evaluate: unknown option 'agianst' (did you mean 'against'? known: against, cache, "
-    .. "on_progress, protocol, share, text)", original,
+    .. "data, on_progress, protocol, share, text)", original,
     { text = "a", protocol = "nll-9", agianst = 1 })
-  refuses("evaluate: text is absent, expected a string", original, { protocol = "nll-9" })
+  refuses("evaluate: text is absent, expected a string for protocol 'nll-9'", original, { protocol = "nll-9" })
   refuses("evaluate: protocol is 256, expected a string", original, { text = "a", protocol = 256 })
 end
 

@@ -61,7 +61,7 @@ end
 
 function TestNames.test_every_rule_is_listed_and_parses()
   for _, row in ipairs(protocol.list()) do
-    local name = row.name:gsub("N$", "64")
+    local name = row.name:gsub("N$", "64"):gsub("SPLIT", "test")
 
     lu.assertEquals(protocol.parse(name).summary, row.summary)
   end
@@ -69,12 +69,13 @@ end
 
 function TestNames.test_an_unknown_name_is_answered_with_the_nearest()
   fails("unknown protocol 'gtpq-256' (did you mean 'gptq-256'?); "
-    .. "known: gptq-N, llama.cpp-N, nll-N, stories-N", protocol.parse, "gtpq-256")
+    .. "known: gptq-N, llama.cpp-N, nll-N, stories-N, images-SPLIT", protocol.parse, "gtpq-256")
   fails("unknown protocol 'llamacpp-512' (did you mean 'llama.cpp-512'?); "
-    .. "known: gptq-N, llama.cpp-N, nll-N, stories-N", protocol.parse, "llamacpp-512")
-  fails("unknown protocol 'wikitext'; known: gptq-N, llama.cpp-N, nll-N, stories-N",
+    .. "known: gptq-N, llama.cpp-N, nll-N, stories-N, images-SPLIT", protocol.parse, "llamacpp-512")
+  fails("unknown protocol 'wikitext'; known: gptq-N, llama.cpp-N, nll-N, stories-N, images-SPLIT",
     protocol.parse, "wikitext")
-  fails("unknown protocol ''; known: gptq-N, llama.cpp-N, nll-N, stories-N", protocol.parse, "")
+  fails("unknown protocol ''; known: gptq-N, llama.cpp-N, nll-N, stories-N, images-SPLIT",
+    protocol.parse, "")
 end
 
 function TestNames.test_a_name_without_a_window_says_where_it_goes()

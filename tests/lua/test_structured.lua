@@ -294,7 +294,7 @@ function TestStructured:test_what_cannot_be_is_an_error()
   end
   fails({ method = "prune_neurons", sparsity = 1, stats = self.stats },
     "sparsity is 1, expected a number in [0, 0.99]")
-  fails({ method = "prune_heads" }, "prune_heads: needs a calibration text, which is not given")
+  fails({ method = "prune_heads" }, "prune_heads: needs calibration data, which is not given")
   fails({ method = "drop_layers", count = 2, stats = self.stats },
     "drop_layers: count is 2, expected fewer than the 2 layers")
   local quantized = m:compress({ { match = "mlp.*", method = "rtn" } })

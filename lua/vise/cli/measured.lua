@@ -23,13 +23,10 @@ function M.write(rows)
   end
   for i, protocol in ipairs(order) do
     local group = groups[protocol]
-    local tokens, clusters, title = group[1].tokens, group[1].clusters, text.printable(protocol)
-    if tokens and clusters then
-      title = ("%s, %s tokens in %s"):format(title, text.count(tokens), H.windows(clusters))
-    end
+    local title = text.printable(protocol) .. H.amount(group[1])
     term.write((i > 1 and "\n" or "") .. term.style(1, "dim", title) .. "\n\n")
     H.write_group(group)
-    H.write_note(clusters)
+    H.write_note(group[1].clusters)
   end
 end
 
@@ -42,24 +39,53 @@ function H.write_note(n)
   end
 end
 
+--- What a row was measured on, as far as it says.
+function H.amount(row)
+  if row.images then
+    return (", %s images"):format(text.count(row.images))
+  elseif row.tokens and row.clusters then
+    return (", %s tokens in %s"):format(text.count(row.tokens), H.windows(row.clusters))
+  end
+  return ""
+end
+
 function H.windows(n)
   return n == 1 and "1 window" or text.count(n) .. " windows"
 end
 
 --- One line of the table: a title and a function of a measured row, nil where there is nothing.
 H.lines = {
-  { "NLL/token", function(row) return text.with_error(row.nll, row.nll_se) end },
-  { "NLL/byte", function(row) return text.with_error(row.nll_byte, row.nll_byte_se) end },
-  { "perplexity", function(row) return text.with_error(row.perplexity, row.perplexity_se, 2) end },
+  { "accuracy", function(row)
+    return row.accuracy and ("%.2f %% (%.2f to %.2f)"):format(100 * row.accuracy,
+      100 * row.accuracy_low, 100 * row.accuracy_high)
+  end },
+  { "NLL/image", function(row)
+    return row.images and text.with_error(row.nll, row.nll_se)
+  end },
+  { "NLL/token", function(row)
+    return row.tokens and text.with_error(row.nll, row.nll_se)
+  end },
+  { "NLL/byte", function(row)
+    return row.nll_byte and text.with_error(row.nll_byte, row.nll_byte_se)
+  end },
+  { "perplexity", function(row)
+    return row.perplexity and text.with_error(row.perplexity, row.perplexity_se, 2)
+  end },
   { "NLL change", function(row)
     return row.nll_delta and (row.nll_delta < 0 and "" or "+")
       .. text.with_error(row.nll_delta, row.nll_delta_se)
   end },
-  { "KL/token", function(row) return row.kl and text.with_error(row.kl, row.kl_se) end },
+  { "KL/token", function(row)
+    return row.kl and row.tokens and text.with_error(row.kl, row.kl_se)
+  end },
+  { "KL/image", function(row)
+    return row.kl and row.images and text.with_error(row.kl, row.kl_se)
+  end },
   { "top-1 agreement", function(row) return row.top1 and text.percent(row.top1, row.top1_se) end },
   { "stored", function(row) return row.bytes and text.bytes(row.bytes) end },
   { "bits/weight", function(row) return text.number(row.bits_per_weight, 2) end },
   { "tokens/s", function(row) return row.tokens_per_s and text.count(row.tokens_per_s) end },
+  { "images/s", function(row) return row.images_per_s and text.count(row.images_per_s) end },
 }
 
 --- Up to three models stand side by side; more stand one below the other.

@@ -23,8 +23,18 @@ M.text = {
   name = "text",
   kind = "string",
   value = "FILE",
-  required = true,
-  doc = "the text, UTF-8",
+  doc = "the text, UTF-8, for models of tokens",
+  check = function(path)
+    exit.check(native.file.stat(path))
+  end,
+}
+
+---@type vise.Flag
+M.data = {
+  name = "data",
+  kind = "string",
+  value = "DIR",
+  doc = "a folder of images in idx files, for models of images",
   check = function(path)
     exit.check(native.file.stat(path))
   end,
@@ -36,7 +46,7 @@ M.protocol = {
   kind = "string",
   value = "NAME",
   required = true,
-  doc = "how tokens are cut and scored: nll-256, gptq-2048, ...; `vise explain protocols`",
+  doc = "how it is cut and scored: nll-256, gptq-2048, images-test, ...; `vise explain protocols`",
   check = protocol.parse,
 }
 

@@ -214,6 +214,7 @@ return {
     .. "Men et al. 2024, arXiv:2403.03853 (ShortGPT)",
   version = 2,
   scope = "model",
+  arch = "llama",
   needs = { "data" },
   is_exact = true,
   params = {

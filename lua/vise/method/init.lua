@@ -26,6 +26,7 @@ local H = {}
 ---@field source string paper or document
 ---@field version integer raised when the result changes
 ---@field scope string "weight", "site", "block" or "model"
+---@field arch? string the architecture that a method of scope model is for; any if absent
 ---@field needs string[] of "moments", "cross", "gradients", "data": what must be there
 ---@field uses? string[] the same: what else it looks at where it is there
 ---@field is_exact boolean the same bytes at every CPU level and thread count
@@ -309,7 +310,9 @@ end
 ---@return vise.Model
 function M.run_model(name, model, options, extra)
   local method, resolved = M.find(name), M.resolve(name, options)
-  if method.needs[1] and extra.calibration == nil then
+  if method.arch and method.arch ~= model.arch then
+    check.fail("%s: model '%s' is a %s, expected a %s", name, model.name, model.arch, method.arch)
+  elseif method.needs[1] and extra.calibration == nil then
     check.fail("%s: needs %s, which is not given" .. H.where_stats, name, M.needs_text(name))
   end
   return method.run(model, resolved, extra)
@@ -435,7 +438,7 @@ H.fields = {
 }
 H.needs = {
   cross = "cross moments of the inputs",
-  data = "a calibration text",
+  data = "calibration data",
   gradients = "gradients",
   moments = "statistics of the inputs",
 }

@@ -27,6 +27,7 @@ return {
   source = "Kurtic et al. 2023, arXiv:2302.04852 (ZipLM), section 3",
   version = 1,
   scope = "model",
+  arch = "llama",
   needs = { "data" },
   is_exact = true,
   params = narrow.params("neurons"),

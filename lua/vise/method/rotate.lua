@@ -138,6 +138,7 @@ return {
   source = "Ashkboos et al. 2024, arXiv:2404.00456 (QuaRot), section 4",
   version = 1,
   scope = "model",
+  arch = "llama",
   needs = {},
   is_exact = true,
   params = {

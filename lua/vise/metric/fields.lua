@@ -14,7 +14,11 @@ end
 H.rows = {
   { name = "tokens", summary = "scored tokens" },
   { name = "clusters", summary = "stories or windows with a scored token; errors are over these" },
-  { name = "nll", summary = "mean negative log-likelihood of a token, in nats; lower is better" },
+  { name = "images", summary = "scored images" },
+  { name = "accuracy", summary = "share of images whose class is the one put first" },
+  { name = "accuracy_low", summary = "where its interval at 95 % begins (Wilson)" },
+  { name = "accuracy_high", summary = "where its interval at 95 % ends" },
+  { name = "nll", summary = "mean negative log-likelihood of a token, or of an image, in nats" },
   { name = "nll_se", summary = "standard error of nll, clustered" },
   { name = "nll_byte", summary = "nats per byte of text: compares models of other tokenizers" },
   { name = "nll_byte_se", summary = "standard error of nll_byte, clustered" },
@@ -34,6 +38,7 @@ H.rows = {
   { name = "bits_per_weight", summary = "8 x bytes / parameters, tied places counted once" },
   { name = "text_bytes", summary = "bytes of the text that the scored tokens stand for" },
   { name = "seconds", summary = "time in forward passes, head and loss of the measured model" },
+  { name = "images_per_s", summary = "images / seconds" },
   { name = "tokens_per_s", summary = "tokens / seconds" },
 }
 

@@ -16,16 +16,23 @@ local M = {}
 local H = {}
 
 ---@class vise.EvaluateOptions
----@field text string the text itself
----@field protocol string "stories-512", "nll-N", "gptq-N", "llama.cpp-N"
+---@field text? string the text itself
+---@field data? string a folder of labelled images instead, for protocols of images
+---@field protocol string "stories-512", "nll-N", "gptq-N", "llama.cpp-N", "images-test"
 ---@field against? vise.Model the reference: what the model was before it was compressed
----@field share? number of the windows, spread evenly, that are scored; 1, all of them, if absent
+---@field share? number of the windows, spread evenly, that are scored, or of images, the first; 1,
+--- all of them, if absent
 ---@field cache? string folder that keeps the reference's hidden states; they are not kept if absent
 ---@field on_progress? fun(done: integer, total: integer) called after each batch, in scored tokens
 
 ---@class vise.Measured
 ---@field protocol string
----@field tokens integer scored
+---@field images? integer of protocols of images, which have these four
+---@field images_per_s? number
+---@field accuracy? number share of images whose class has the greatest logit
+---@field accuracy_low? number its interval at 95 %, to accuracy_high
+---@field accuracy_high? number
+---@field tokens integer scored; this to perplexity_se not of images, but seconds and nll
 ---@field clusters integer documents or windows that the standard errors are over
 ---@field text_bytes integer bytes of the text that the scored tokens stand for
 ---@field seconds number spent in the model measured
@@ -72,7 +79,12 @@ function M.evaluate(model, options)
 end
 
 function H.evaluate(model, options)
-  local against = options.against
+  local against, parsed = options.against, protocol.parse(options.protocol)
+  H.check_data(model, options, parsed)
+  if parsed.split then
+    H.materialise(model)
+    return require("vise.metric.images").evaluate(model, options, parsed)
+  end
   local plan = H.plan(model, options)
   if against then
     H.check_vocabularies(model, against, plan, options.text)
@@ -289,8 +301,21 @@ function H.check_vocabularies(model, against, plan, text)
   end
 end
 
+--- Are the data and the model those of the protocol?
+function H.check_data(model, options, parsed)
+  local wanted = parsed.split and "data" or "text"
+  if options[wanted] == nil then
+    check.fail("evaluate: %s is absent, expected %s for protocol '%s'", wanted,
+      parsed.split and "a folder of images" or "a string", parsed.name)
+  elseif (model.image ~= nil) ~= (parsed.split ~= nil) then
+    check.fail("evaluate: model '%s' is of %s, expected a protocol of them instead of '%s' (%s)",
+      model.name, model.image and "images" or "tokens", parsed.name,
+      model.image and "images-test" or "nll-256")
+  end
+end
+
 H.option_types = {
-  text = "string", protocol = "string", against = "table", cache = "string",
+  text = "string", data = "string", protocol = "string", against = "table", cache = "string",
   on_progress = "function", share = "number",
 }
 
@@ -306,10 +331,8 @@ function H.check_options(options)
       check.fail("evaluate: %s is %s, expected a %s", name, check.quote(value), expected)
     end
   end
-  for _, name in ipairs({ "text", "protocol" }) do
-    if options[name] == nil then
-      check.fail("evaluate: %s is absent, expected a string", name)
-    end
+  if options.protocol == nil then
+    check.fail("evaluate: protocol is absent, expected a string")
   end
   local share = options.share or 1
   if not (share > 0 and share <= 1) then

@@ -5,6 +5,7 @@
 -- from `first` on are scored. share/doc/metrics.md defines each rule.
 
 local check = require("vise.check")
+local images = require("vise.images")
 
 local M = {}
 local H = {}
@@ -16,7 +17,8 @@ M.BATCH_TOKENS = 512
 ---@class vise.Protocol
 ---@field name string "nll-256"
 ---@field rule string "nll"
----@field window integer tokens, BOS included
+---@field window? integer tokens, BOS included
+---@field split? string of labelled images: "test"; such a protocol has no window
 ---@field summary string
 
 ---@class vise.Window
@@ -31,6 +33,7 @@ function M.list()
   for i, rule in ipairs(H.rules) do
     rows[i] = { name = rule.name .. "-N", summary = rule.summary }
   end
+  rows[#rows + 1] = { name = "images-SPLIT", summary = H.images_summary }
   return rows
 end
 
@@ -40,6 +43,10 @@ end
 function M.parse(name)
   if type(name) ~= "string" then
     check.fail("protocol: %s, expected a name such as 'nll-256'", check.quote(name))
+  end
+  local split = name:match("^images%-(%l+)$")
+  if split and check.nearest(split, images.SPLITS) == split then
+    return { name = name, rule = "images", split = split, summary = H.images_summary }
   end
   local word, digits = name:match("^(.-)%-?(%d*)$")
   local rule = H.find_rule(word)
@@ -81,6 +88,9 @@ end
 ---@return string? code
 function M.windows(protocol, tokenizer, text, begin)
   local rule = H.find_rule(protocol.rule)
+  if rule == nil then
+    check.fail("protocol '%s': is of images, expected one of a text such as nll-256", protocol.name)
+  end
   local bos = tokenizer:bos() or (rule.needs_bos and begin or nil)
   if bos == nil and rule.needs_bos then
     check.fail("protocol '%s': neither tokenizer nor model names a BOS token, expected one to "
@@ -230,6 +240,8 @@ function H.window(tokenizer, head, ids, from, to, first)
   window.bytes = #tokenizer:decode(with) - #tokenizer:decode(before)
   return window
 end
+
+H.images_summary = "each image of the split (train, valid, test): the class it is labelled as"
 
 H.rules = {
   { name = "gptq", smallest = 2, cut = H.cut_gptq,

@@ -4,10 +4,11 @@
 -- as they are. What can be checked without values is checked at once; the work is done for each
 -- weight when it is asked for (vise.model.remake). Tied places hold one weight: a rule that matches
 -- either decides for both. Rules of methods of scope model go first, in their order: each makes the
--- model that what follows starts from.
+-- model that what follows starts from. Before the others batch norms go into what they follow.
 
 local calibration = require("vise.calibration")
 local check = require("vise.check")
+local fold = require("vise.model.fold")
 local places = require("vise.model.places")
 local remake = require("vise.model.remake")
 
@@ -44,6 +45,7 @@ function M.run(model, rules, context)
   if n_whole == #rules then
     return model
   end
+  model = fold.run(model)
   local steps, fallbacks, plan = H.plan(model, rules, n_whole + 1)
   return remake.run(model, steps, plan, context, fallbacks)
 end

@@ -34,8 +34,8 @@ function M.run(model, parts)
   return reshaped
 end
 
---- A copy of a model's config with other values; lists are written as one number where all are the
---- same, as other programs read them.
+--- A copy of a model's config with other values; lists, but for those of json.array, are written as
+--- one number where all are the same, as other programs read them.
 ---@param model vise.Model
 ---@param values table<string, any>
 ---@return table config
@@ -45,7 +45,7 @@ function M.config(model, values)
     config[key] = value
   end
   for key, value in check.sorted_pairs(values) do
-    config[key] = type(value) == "table" and H.one_of(value) or value
+    config[key] = type(value) == "table" and not getmetatable(value) and H.one_of(value) or value
   end
   return config
 end

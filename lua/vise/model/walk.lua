@@ -93,6 +93,8 @@ function Walk:close()
   end
 end
 
+Walk.__close = Walk.close
+
 function Walk:_start(model, weight_of)
   local streams = {}
   for i, batch in ipairs(self._batches) do

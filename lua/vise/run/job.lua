@@ -8,6 +8,7 @@ local check = require("vise.check")
 local claims = require("vise.run.claims")
 local errors = require("vise.run.errors")
 local fit = require("vise.fit")
+local images = require("vise.images")
 local metric = require("vise.metric")
 local model = require("vise.model")
 local native = require("vise.native")
@@ -30,7 +31,8 @@ H.__index = H
 ---@field tokens? integer
 
 ---@class vise.JobMeasureOptions
----@field text any
+---@field text any for protocols of a text
+---@field data any for protocols of images
 ---@field protocol string
 ---@field against? vise.Model
 ---@field name? string
@@ -108,8 +110,9 @@ function H:open(input)
   return self:_model_handle(opened)
 end
 
---- A model, or one of a config with random weights, trained on a text.
----@param opts vise.JobTrainOptions texts and models by their handles; `tokenizer` may be a model
+--- A model, or one of a config with random weights, trained on a text or on images.
+---@param opts vise.JobTrainOptions texts, data and models by their handles; `tokenizer` may be a
+--- model
 function H:train(opts)
   local given = H.plain("train", opts, H.train_names)
   given.model = opts.model and self:_model(opts.model, "train: model")
@@ -118,14 +121,15 @@ function H:train(opts)
     given.tokenizer, given.tokenizer_of = nil, self:_model(opts.tokenizer, "train: tokenizer")
   end
   local progress = self:_progress("train", "steps")
-  local m, key, result = training.run(self._kept, self:_text(opts.text, "train"), given,
-    self._request.seed, function(p)
-      progress(p.step, p.steps)
-      if p.step % H.steps_between_notes == 0 or p.step == p.steps then
-        self:note(("train: step %d of %d: loss %.4f, rate %.6f, norm of the gradients %.3f"):format(
-          p.step, p.steps, p.loss, p.rate, p.norm))
-      end
-    end)
+  local source = opts.data and self:_images(opts.data, "train", "train")
+    or self:_text(opts.text, "train")
+  local m, key, result = training.run(self._kept, source, given, self._request.seed, function(p)
+    progress(p.step, p.steps)
+    if p.step % H.steps_between_notes == 0 or p.step == p.steps then
+      self:note(("train: step %d of %d: loss %.4f, rate %.6f, norm of the gradients %.3f"):format(
+        p.step, p.steps, p.loss, p.rate, p.norm))
+    end
+  end)
   if result.resumed > 0 then
     self:log("train: went on from step %d", result.resumed)
   end
@@ -164,19 +168,26 @@ H.most_points = 500
 
 --- A plan: over which tokens the statistics for a model are taken.
 ---@param m vise.Model
----@param opts {text: any, tokens?: integer, protocol?: string, sequential?: boolean}
+---@param opts {text: any, tokens?: integer, protocol?: string, sequential?: boolean, data: any,
+--- split?: string, images?: integer} a text, or data
 function H:calibrate(m, opts)
   m = self:_model(m, "calibrate")
   local given = H.plain("calibrate", opts, H.calibrate_names)
-  given.text = self:_text(opts.text, "calibrate")
-  local plan = calibration.new(given)
-  local batches, tokens = calibration.batches(plan, m)
-  for _, batch in ipairs(batches) do
-    batch.ids:close()
+  if opts.data then
+    given.data = self:_find(opts.data, "data", "calibrate: data").path
+  else
+    given.text = self:_text(opts.text, "calibrate")
   end
-  self:note(("calibrate %s, %d tokens, %s"):format(plan.protocol, tokens,
+  local plan = calibration.new(given)
+  local batches, count = calibration.batches(plan, m)
+  for _, batch in ipairs(batches) do
+    (batch.ids or batch.images):close()
+  end
+  self:note(("calibrate %s, %d %s, %s"):format(plan.data and plan.split or plan.protocol, count,
+    plan.data and "images" or "tokens",
     plan.sequential and "sequential" or "of the original model"))
-  local handle = recipe.freeze({ tokens = tokens, protocol = plan.protocol })
+  local handle = recipe.freeze(plan.data and { images = count }
+    or { tokens = count, protocol = plan.protocol })
   self._plans[handle] = plan
   return handle
 end
@@ -269,7 +280,7 @@ function H:_fitted(m, fitted, budget)
   check.fail("fit: no choice found whose file has at most %d bytes", budget)
 end
 
---- Measure a model on a text; the row is recorded and returned.
+--- Measure a model on a text or on images; the row is recorded and returned.
 ---@param m vise.Model
 ---@param opts vise.JobMeasureOptions
 --- `method` and `options` stand in the row as they are given, for whoever reads many
@@ -282,8 +293,9 @@ function H:measure(m, opts)
   end
   local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
-  local text = self:_find(opts.text, "text", "measure: text")
-  local parts = H.measure_parts(m, against, text.sha256, given.protocol, self._request.share)
+  local input = opts.data and self:_find(opts.data, "data", "measure: data")
+    or self:_find(opts.text, "text", "measure: text")
+  local parts = H.measure_parts(m, against, input.sha256, given.protocol, self._request.share)
   local key = parts and cache.key(parts)
   local row = key and self._kept:table(key)
   local is_kept = row ~= nil
@@ -292,13 +304,13 @@ function H:measure(m, opts)
   if row then
     record.with_nan(row)
   else
-    row = self:_evaluate(m, against, opts.text, given.protocol, name)
+    row = self:_evaluate(m, against, opts, given.protocol, name)
     if key then
       self._kept:put_table(key, row)
     end
   end
   row.name, row.method, row.options = name, given.method, H.labels(opts.options)
-  row.data, row.against = text.sha256, against and against:_identity()
+  row.data, row.against = input.sha256, against and against:_identity()
   self._rows[#self._rows + 1] = row
   self._models[#self._rows] = m
   self:_write_rows()
@@ -306,15 +318,16 @@ function H:measure(m, opts)
   return recipe.freeze(row, "key of the row", claims.is_number)
 end
 
-function H:_evaluate(m, against, text, protocol, name)
+function H:_evaluate(m, against, opts, protocol, name)
   self:_make_weights(m, "compress " .. name)
   local row = assert(metric.evaluate(m, {
-    text = self:_text(text, "measure"),
+    text = not opts.data and self:_text(opts.text, "measure") or nil,
+    data = opts.data and self:_find(opts.data, "data", "measure: data").path,
     protocol = protocol,
     against = against,
     share = self._request.share,
     cache = self._kept.path,
-    on_progress = self:_progress("measure " .. name, "tokens"),
+    on_progress = self:_progress("measure " .. name, opts.data and "images" or "tokens"),
   }))
   if not m:disk_bytes() then
     row.bytes = self:_weigh(m)
@@ -434,17 +447,17 @@ H.fit_rows = {
 H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
-H.measure_names = { "against", "method", "name", "options", "protocol", "text" }
-H.train_names = { "batch", "config", "distill", "length", "model", "name", "prune", "text",
-  "tokenizer", "train" }
+H.measure_names = { "against", "data", "method", "name", "options", "protocol", "text" }
+H.train_names = { "batch", "config", "data", "distill", "length", "model", "name", "prune", "shift",
+  "text", "tokenizer", "train" }
 for _, row in ipairs(train.rows) do
   H.train_names[#H.train_names + 1] = row.name
 end
 H.steps_between_notes = 10
 H.most_items = 10000
-H.handles = { against = true, candidates = true, distill = true, model = true, options = true,
-  stats = true, text = true }
-H.calibrate_names = { "protocol", "sequential", "text", "tokens" }
+H.handles = { against = true, candidates = true, data = true, distill = true, model = true,
+  options = true, stats = true, text = true }
+H.calibrate_names = { "data", "images", "protocol", "sequential", "split", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not
 --- known.
@@ -561,6 +574,11 @@ function H:_find(handle, kind, who)
     check.fail(text, who, kind, input and "one of the type " .. input.kind or check.quote(handle))
   end
   return input
+end
+
+--- A split of the images that a parameter names.
+function H:_images(handle, split, who)
+  return assert(images.open(self:_find(handle, "data", who .. ": data").path, split))
 end
 
 function H:_text(handle, who)

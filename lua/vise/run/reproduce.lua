@@ -92,9 +92,9 @@ function H.judge(report, name, claim, rows)
   })
 end
 
-H.times = { seconds = true, tokens_per_s = true }
+H.times = { images_per_s = true, seconds = true, tokens_per_s = true }
 H.sizes = { bytes = true, bits_per_weight = true }
-H.counts = { tokens = true, clusters = true, text_bytes = true }
+H.counts = { tokens = true, clusters = true, images = true, text_bytes = true }
 
 --- How far from the claim a number may be. Over one cluster there is no error bar.
 function H.tolerance(name, claimed, se)

@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
---- A recipe's `job:train`: a model, or one of a config with random weights, trained on a text.
+--- A recipe's `job:train`: a model, or one of a config with random weights, trained on a text or on
+-- images.
 -- The checkpoint lies in the cache under the name of all that decides the result, so a run that was
 -- killed goes on where it was, and one that was finished is not trained again.
 
 local cache = require("vise.cache")
 local check = require("vise.check")
+local images = require("vise.images")
 local model = require("vise.model")
 local native = require("vise.native")
 local tokenizer = require("vise.tokenizer")
@@ -22,20 +24,22 @@ local H = {}
 ---@field distill? vise.DistillOptions a teacher to learn from
 ---@field prune? table a mask to train under: vise.train.prune.rows
 ---@field length? integer tokens of a window, 256 if absent
----@field batch? integer windows of a step, 8 if absent
+---@field batch? integer windows of a step, 8 if absent, or images, 64
+---@field shift? integer pixels by which images are moved, 0 if absent
 ---@field name? string that of `model`, or "model", if absent
 
 --- A trained model, and what it is known by.
 ---@param kept vise.Cache
----@param text string
+---@param source string|vise.ImageSet a text or images
 ---@param options vise.JobTrainOptions
 ---@param seed integer of random weights and of the order
 ---@param on_progress fun(p: vise.TrainProgress)
 ---@return vise.Model
 ---@return string|nil key nil if nobody knows what `model` or the teacher is
 ---@return { losses: number[], resumed: integer }
-function M.run(kept, text, options, seed, on_progress)
-  local m, origin = H.begin(options, text, seed)
+function M.run(kept, source, options, seed, on_progress)
+  local is_images = images.is(source)
+  local m, origin = (is_images and H.begin_images or H.begin)(options, source, seed)
   local masks = options.prune
     and train.prune(m, H.plain("prune", options.prune), options.steps or 0)
   local network = train.network(m, { train = options.train, through = masks and masks.through })
@@ -50,17 +54,43 @@ function M.run(kept, text, options, seed, on_progress)
       given[key], facts[key] = value, value
     end
   end
-  given.data = train.windows({ text = text, tokenizer = m.tokenizer, length = options.length,
-    batch = options.batch, seed = seed })
+  given.data = is_images
+    and train.images({ set = source, batch = options.batch, shift = options.shift, seed = seed })
+    or train.windows({ text = source, tokenizer = m.tokenizer, length = options.length,
+      batch = options.batch, seed = seed })
   local key = origin and goal.key and cache.key({ "train", M.VERSION, origin, goal.key,
     masks and masks.key or "", options.train or {}, given.data.key, seed, facts })
   given.path = key and kept:file(key, "checkpoint")
   local result = assert(train.run(given))
+  if is_images then
+    network:settle(source:batches(H.settling_images))
+  end
   return network:model(options.name or m.name), key, result
 end
 
 --- Raised when training gives other bits.
 M.VERSION = 2
+
+H.settling_images = 2048 -- over which the moments of batch norms are taken in the end
+
+--- The model of images that training begins with, and what it is known by.
+function H.begin_images(options, set, seed)
+  for _, name in ipairs({ "length", "tokenizer", "tokenizer_of" }) do
+    if options[name] then
+      check.fail("train: %s is for texts, expected none for images",
+        name == "length" and name or "tokenizer")
+    end
+  end
+  local m, config = options.model, nil
+  if m and options.config then
+    check.fail("train: a model has its own config, expected no other beside it")
+  elseif not m then
+    config = H.plain("config", options.config)
+    m = assert(model.new(config, { name = options.name or "model", seed = seed }))
+  end
+  set:check(m)
+  return m, config and { config, seed } or m:_identity()
+end
 
 --- The model that training begins with, and what it is known by.
 function H.begin(options, text, seed)
@@ -111,7 +141,7 @@ end
 
 --- Options that are this module's, not those of vise.train.run.
 H.own = { batch = true, config = true, distill = true, length = true, model = true, name = true,
-  prune = true, tokenizer = true, tokenizer_of = true, train = true }
+  prune = true, shift = true, tokenizer = true, tokenizer_of = true, train = true }
 
 --- A copy without the recipe's wrapping.
 function H.plain(what, value)

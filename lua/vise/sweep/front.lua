@@ -10,7 +10,8 @@ local M = {}
 local H = {}
 
 --- Objectives that are better when they are greater; all others when they are less.
-M.RISING = { top1 = true, tokens_per_s = true, tokens = true, clusters = true }
+M.RISING = { accuracy = true, accuracy_high = true, accuracy_low = true, clusters = true,
+  images = true, images_per_s = true, tokens = true, tokens_per_s = true, top1 = true }
 
 --- The names of objectives. Raises for one that no measured row has.
 ---@param text string "kl,bytes"

@@ -80,6 +80,55 @@ function M.arrays(options)
   return loader
 end
 
+--- Labelled images, as `shift` says moved by up to so many pixels to any side.
+---@param options {set: vise.ImageSet, batch?: integer, seed?: integer, shift?: integer} batch 64,
+---   seed 0, shift 0
+---@return vise.Loader batches have images and targets
+function M.images(options)
+  check.names("images", options, { "batch", "seed", "set", "shift" })
+  local set = options.set
+  local o = check.options("images", H.image_rows, { batch = options.batch, seed = options.seed,
+    shift = options.shift })
+  local shape = set.images:shape()
+  local pixels, labels = H.items(set.images), H.items(set.labels)
+  local loader = H.loader(set.count, o, "images", 1)
+  loader.key = ("images %s, %d a batch, seed %d, shifted by up to %d"):format(set:digest(), o.batch,
+    o.seed, o.shift)
+  function loader:batch(step)
+    local chosen, first = self:_items(step), (step - 1) * o.batch
+    local images = pixels:rows(chosen, o.shift > 0 and function(image, i)
+      local function pixel(name)
+        local side = 2 * o.shift + 1
+        return math.floor(native.core.uniform(o.seed, name, first + i) * side) - o.shift
+      end
+      return H.shifted(image, shape, pixel("down"), pixel("right"))
+    end)
+    return { images = images, targets = labels:rows(chosen) }
+  end
+  return loader
+end
+
+--- An image moved down and to the right, black where nothing comes from.
+---@param bytes string
+---@param shape integer[] {n, h, w, c}
+function H.shifted(bytes, shape, down, right)
+  local h, row = shape[2], shape[3] * shape[4]
+  local rows, black, by = {}, ("\0"):rep(row), math.abs(right) * shape[4]
+  for y = 0, h - 1 do
+    local from = y - down
+    local line = from >= 0 and from < h and bytes:sub(from * row + 1, from * row + row) or black
+    rows[y + 1] = right < 0 and line:sub(by + 1) .. black:sub(1, by)
+      or black:sub(1, by) .. line:sub(1, row - by)
+  end
+  return table.concat(rows)
+end
+
+H.image_rows = {
+  { name = "batch", kind = "int", default = 64, min = 1, doc = "images of a step" },
+  { name = "seed", kind = "int", default = 0, doc = "of the order and the moves" },
+  { name = "shift", kind = "int", default = 0, min = 0, max = 64,
+    doc = "pixels by which an image may be moved to each side" },
+}
 H.window_rows = {
   { name = "length", kind = "int", default = 256, min = 1, doc = "tokens of a window" },
   { name = "batch", kind = "int", default = 8, min = 1, doc = "windows of a step" },
@@ -126,10 +175,11 @@ function H.items(tensor)
   local shape = tensor:shape()
   local items = { bytes = tensor:string(), count = shape[1] or 0 }
   local size = #items.bytes // math.max(1, items.count)
-  function items:rows(chosen)
+  function items:rows(chosen, change)
     local parts = {}
     for i, item in ipairs(chosen) do
       parts[i] = self.bytes:sub(item * size + 1, (item + 1) * size)
+      parts[i] = change and change(parts[i], i) or parts[i]
     end
     return native.tensor.from_bytes(tensor:dtype(), { #chosen, table.unpack(shape, 2) },
       table.concat(parts))

@@ -86,6 +86,9 @@ function H.check(network, o)
   elseif t.vocabulary ~= network.vocabulary then
     check.fail("distill: the teacher has %d tokens, expected %d as the student has: a tokenizer of "
       .. "both", t.vocabulary, network.vocabulary)
+  elseif t.image and (H.looks_inside(o) or o.top > 0) then
+    check.fail("distill: top, hidden, cosine and attention are for models of tokens, expected none "
+      .. "for those of images")
   elseif o.top > 0 and o.direction == "reverse" then
     check.fail("distill: top is %d, expected 0: the reverse direction needs all of the teacher's "
       .. "predictions", o.top)

@@ -23,6 +23,7 @@ local H = {}
 M.network = network.new
 M.windows = data.windows
 M.arrays = data.arrays
+M.images = data.images
 M.idx = idx.read
 M.distill = distill.new
 M.prune = prune.new

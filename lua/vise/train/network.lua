@@ -39,6 +39,8 @@ function M.new(m, options)
     context = m.context,
     vocabulary = m.vocabulary,
     _model = m,
+    _moments = {}, -- place -> those of its batch norm
+    _share = H.share,
     _values = {},
     _owners = {},
     _recompute = o.recompute or false,
@@ -59,8 +61,8 @@ function M.new(m, options)
   return network
 end
 
---- Hidden states after the last norm; refusals are raised.
----@param batch table {ids, starts}
+--- What the head reads; refusals are raised.
+---@param batch table {ids, starts}, or {images}
 ---@return vise.Value|vise.Tensor [t, d]
 function Network:hidden(batch)
   local net = self._model._net
@@ -80,16 +82,49 @@ end
 ---@param hidden vise.Value|vise.Tensor [n, d]
 ---@return vise.Value|vise.Tensor [n, vocabulary]
 function Network:logits(hidden)
-  return grad.linear(hidden, self:weight("head"))
+  local bias = self:vector("head.bias")
+  local product = grad.linear(hidden, self:weight("head"))
+  if bias == nil then
+    return product
+  end
+  local rows <close> = product
+  return grad.bias(rows, bias)
 end
 
---- Mean nats a token of predicting `targets`.
----@param batch table {ids, starts, targets}
+--- Mean nats a token, or an image, of predicting `targets`.
+---@param batch table {ids, starts, targets}, or {images, targets}
 ---@return vise.Value|number
 function Network:loss(batch)
   local hidden <close> = self:hidden(batch)
   local logits <close> = self:logits(hidden)
   return grad.cross_entropy(logits, batch.targets)
+end
+
+--- Set the moments of batch norms, if there are any, to those of these batches: each moves what was
+--- found so far by its share of all. What training left there are moments of parameters gone by.
+---@param batches table[]
+function Network:settle(batches)
+  if next(self._moments) == nil then
+    return
+  end
+  for i, batch in ipairs(batches) do
+    self._share = 1 / i
+    self:hidden(batch):close()
+  end
+  self._share = H.share
+end
+
+--- For the architecture: the moments of a batch norm, which it moves, and by which share; nil where
+--- they are not trained.
+---@param place string
+---@return { mean: vise.Tensor, variance: vise.Tensor }|nil
+---@return number|nil
+function Network:moments(place)
+  local mean, variance = self._values[place .. ".mean"], self._values[place .. ".variance"]
+  if mean and variance then
+    self._moments[place] = self._moments[place] or { mean = mean.data, variance = variance.data }
+    return self._moments[place], self._share
+  end
 end
 
 --- A model of the parameters as they are now, and of what was not trained.
@@ -126,6 +161,8 @@ end
 function Network:vector(name)
   return self._values[name] or self._model:vector(name)
 end
+
+H.share = 0.1 -- of a batch in the moments while parameters change
 
 function H.is_trained(name, patterns)
   for _, pattern in ipairs(patterns or {}) do

@@ -31,7 +31,7 @@ return vise.recipe {
 }
 ]]
 
-H.calibrate = "    local stats = job:calibrate(original, { text = p.text%s })\n"
+H.calibrate = "    local stats = job:calibrate(original, { %s })\n"
 
 --- Every option of the method is a parameter of the recipe, what was given its default: the recipe
 --- alone does the same again, the run says what the options were, and a sweep can vary them.
@@ -55,11 +55,17 @@ function H.run(parsed)
     add(row, value == nil and row.default or value)
   end
   local calibrate = ""
-  if given.text then
-    local tokens = given.tokens and (", tokens = %d"):format(given.tokens) or ""
-    calibrate = H.calibrate:format(tokens)
-    params[#params + 1] = "text = vise.param.text()"
-    inputs[2] = { "text", given.text }
+  local kind, unit = "text", "tokens"
+  if given.data and given.text then
+    exit.usage("--text and --data, expected one of them")
+  elseif given.data then
+    kind, unit = "data", "images"
+  end
+  if given[kind] then
+    calibrate = H.calibrate:format(("%s = p.%s"):format(kind, kind)
+      .. (given[unit] and (", %s = %d"):format(unit, given[unit]) or ""))
+    params[#params + 1] = ("%s = vise.param.%s()"):format(kind, kind)
+    inputs[2] = { kind, given[kind] }
     rule[#rule + 1] = "stats = stats"
   end
   local about = is_whole and given.method or ("%s on %s"):format(given.method, given.match)
@@ -133,6 +139,9 @@ local flags = {
     doc = "the calibration text, for methods that take statistics" },
   { name = "tokens", kind = "int", min = 1, value = "N",
     doc = "calibration tokens; up to 32768 if absent" },
+  options.data,
+  { name = "images", kind = "int", min = 1, value = "N",
+    doc = "calibration images, the first of the training split; 256 if absent" },
 }
 table.move(job.options, 1, #job.options, #flags + 1, flags)
 
@@ -140,8 +149,8 @@ table.move(job.options, 1, #job.options, #flags + 1, flags)
 return {
   summary = "compress the weights of a model with one method",
   usage = {
-    "vise compress MODEL --method NAME [--match PATTERN] [--text FILE] [--OPTION VALUE ...] "
-      .. "[--out DIR] [--seed N] [--json]",
+    "vise compress MODEL --method NAME [--match PATTERN] [--text FILE|--data DIR] "
+      .. "[--OPTION VALUE ...] [--out DIR] [--seed N] [--json]",
   },
   positional = { options.model },
   options = flags,

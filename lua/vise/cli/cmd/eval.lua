@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
---- vise eval: measure a model on a text.
+--- vise eval: measure a model on a text or on images.
 
 local exit = require("vise.cli.exit")
 local measured = require("vise.cli.measured")
@@ -13,17 +13,22 @@ local H = {}
 
 function H.run(args)
   local given = args.options
-  local text = exit.check(native.file.read(given.text))
+  if (given.text == nil) == (given.data == nil) then
+    exit.usage(given.text and "--text and --data, expected one of them"
+      or "missing --text FILE, or --data DIR for a model of images")
+  end
+  local text = given.text and exit.check(native.file.read(given.text))
   local m = options.open_model(args[1])
   local against = given.against and options.open_model(given.against)
   local display = progress.new(given)
   display:begin("measure")
   local ok, row, message, code = pcall(metric.evaluate, m, {
     text = text,
+    data = given.data,
     protocol = given.protocol,
     against = against,
     on_progress = function(done, total)
-      display:update(done, total, "tokens")
+      display:update(done, total, given.data and "images" or "tokens")
     end,
   })
   display:clear()
@@ -41,15 +46,18 @@ end
 
 ---@type vise.Command
 return {
-  summary = "measure a model on a text",
-  usage = { "vise eval MODEL --text FILE --protocol NAME [--against MODEL] [--json]" },
+  summary = "measure a model on a text or on images",
+  usage = { "vise eval MODEL --text FILE|--data DIR --protocol NAME [--against MODEL] [--json]" },
   positional = { options.model },
-  options = { options.text, options.protocol, options.against, options.json, options.quiet },
+  options = {
+    options.text, options.data, options.protocol, options.against, options.json, options.quiet,
+  },
   details = [[
 Errors after ± are standard errors, clustered by document or window. `stored` is the size of the
 file or files on disk; bits/weight is that times 8 / parameters. `vise explain metrics` tells what
 each number is.
 
-  vise eval small --text story.txt --protocol nll-256 --against MODEL]],
+  vise eval small --text story.txt --protocol nll-256 --against MODEL
+  vise eval share/models/digits --data images --protocol images-test]],
   run = H.run,
 }

@@ -44,7 +44,7 @@ end
 H.titles = {
   method = "Methods: match a place in a recipe with method = NAME",
   format = "Number formats: how a method stores codes",
-  protocol = "Protocols: how tokens are cut and scored",
+  protocol = "Protocols: how a text or images are scored",
   metric = "Metrics: the numbers of `vise eval --json` and of recipes (share/doc/metrics.md)",
   parameter = "Parameters of recipes: vise.param.NAME",
 }

@@ -32,6 +32,7 @@ function H.report(path, with_entropy)
     path = path,
     arch = m.arch,
     context = m.context,
+    image = m.image,
     vocabulary = m.vocabulary,
     parameters = m:parameters(),
     bytes = m:disk_bytes(),
@@ -124,9 +125,14 @@ function H.part(row, look)
 end
 
 function H.print(report, title, all)
-  local head = "%s: %s, %s parameters, context %s, vocabulary %s\n"
-  term.write(head:format(term.style(1, "bold", text.printable(title)), report.arch,
-    text.count(report.parameters), text.count(report.context), text.count(report.vocabulary)))
+  local image = report.image
+  local reads = image
+    and ("images %d x %d x %d, %d classes"):format(image.size, image.size, image.channels,
+      report.vocabulary)
+    or ("context %s, vocabulary %s"):format(text.count(report.context),
+      text.count(report.vocabulary))
+  term.write(("%s: %s, %s parameters, %s\n"):format(term.style(1, "bold", text.printable(title)),
+    report.arch, text.count(report.parameters), reads))
   term.write(("%s on disk, %s packed, %.2f bits/weight\n"):format(text.bytes(report.bytes),
     text.bytes(report.packed_bytes), report.bits_per_weight))
   if report.hash then

@@ -96,6 +96,8 @@ function H.check(network, o)
     check.fail("distill: top is %d, expected fewer than the %d tokens", o.top, t.vocabulary)
   elseif H.looks_inside(o) and network._recompute then
     check.fail("distill: hidden, cosine and attention are not for a network that recomputes")
+  elseif H.looks_inside(o) and not (H.site(net) and H.site(t._net)) then
+    check.fail("distill: hidden, cosine and attention are for models with attention, expected 0")
   end
   for _, of in ipairs(o.attention > 0 and { net, t._net } or {}) do
     for _, place in ipairs(H.site(of).places) do

@@ -27,6 +27,7 @@
 #include "core/checked.h"
 #include "format/format.h"
 #include "format/scale.h"
+#include "kernels/qdot_trits.h"
 #include "kernels/scaled.h"
 
 #include <math.h>
@@ -35,7 +36,13 @@
 
 enum { PER, GROUP, SCALE, SEARCH };
 enum { PER_ROW, PER_GROUP };
-enum { TRITS = 5, PIECE_BYTES = 64, PIECE = TRITS * PIECE_BYTES, LANES = 16, STEP = 256 };
+enum {
+  TRITS = 5,
+  PIECE_BYTES = VISE_TRITS_BYTES,
+  PIECE = VISE_TRITS_PIECE,
+  LANES = 16,
+  STEP = 256
+};
 
 static const vise_param params[] = {
     {"per", VISE_PARAM_CHOICE, PER_ROW, 0, 0, "row group", "what shares one scale"},
@@ -233,6 +240,34 @@ static void ternary_decode(const vise_format_spec *s,
   }
 }
 
+/* ---- one token ---- */
+
+static int64_t ternary_prepared(const vise_format_spec *s) {
+  return layout_of(s).group >= s->k ? vise_qdot_trits_prepared(s->k) : 0;
+}
+
+static void ternary_prepare(const vise_format_spec *s, float *out, const float *x) {
+  vise_qdot_trits_prepare(out, x, s->k);
+}
+
+static void ternary_dot_rows(const vise_format_spec *s,
+                             const void *const *parts,
+                             int64_t row,
+                             int64_t n_rows,
+                             const float *prepared,
+                             float *y) {
+  const layout a = layout_of(s);
+  const int64_t bytes = vise_scale_bytes(a.type);
+  for (int64_t i = row; i < row + n_rows; i++) {
+    float scale;
+    vise_scale_read(&scale, (const char *)parts[1] + i * bytes, 1, a.type);
+    y[i - row] =
+        scale * vise_qdot_trits()->row((const uint8_t *)parts[0] + i * a.row_bytes, s->k, prepared);
+  }
+}
+
+static const vise_format_dot ternary_dot = {ternary_prepared, ternary_prepare, ternary_dot_rows};
+
 /* ---- the grid ---- */
 
 static vise_grid ternary_grid_of(const vise_format_spec *s) {
@@ -289,6 +324,7 @@ const vise_format vise_format_ternary = {
     .encode = ternary_encode,
     .scratch_bytes = ternary_scratch_bytes,
     .decode = ternary_decode,
+    .dot = &ternary_dot,
     .grid = &ternary_grid,
     .check_parts = ternary_check_parts,
     .describe = ternary_describe,

@@ -219,7 +219,8 @@ function TestRefusals.test_wrong_options_are_named()
   refuses("evaluate: unknown option 'agianst' (did you mean 'against'? known: against, cache, "
     .. "data, on_progress, protocol, share, text)", original,
     { text = "a", protocol = "nll-9", agianst = 1 })
-  refuses("evaluate: text is absent, expected a string for protocol 'nll-9'", original, { protocol = "nll-9" })
+  refuses("evaluate: text is absent, expected a string for protocol 'nll-9'", original,
+    { protocol = "nll-9" })
   refuses("evaluate: protocol is 256, expected a string", original, { text = "a", protocol = 256 })
 end
 

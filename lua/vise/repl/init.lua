@@ -188,8 +188,8 @@ function H:_close_history()
   end
 end
 
---- `vise`, `help`, `quit`, plots, `read` and what was given; below them Lua's own. Any other name is
---- an error.
+--- `vise`, `help`, `quit`, plots, `read` and what was given; below them Lua's own. Any other name
+--- is an error.
 function H:_make_globals(given)
   self._quit = setmetatable({}, {
     __call = function()

@@ -55,7 +55,8 @@ function H.check_many(path, at, value, form)
   for key, item in check.sorted_pairs(value) do
     n = n + 1
     if type(key) ~= (form.list and "number" or "string") or n > (form.most or math.huge) then
-      local expected = form.list and "a list" or form.most and ("at most %d names"):format(form.most)
+      local most = form.most and ("at most %d names"):format(form.most)
+      local expected = form.list and "a list" or most
       refusal.refuse_format("%s: %s: has %s, expected %s", path, at,
         text.printable(check.quote(key)), expected or "names")
     end

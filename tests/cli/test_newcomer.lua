@@ -32,6 +32,46 @@ function TestNewcomer:test_compress_without_a_method_says_which_there_are()
   lu.assertStrMatches(errors, ".*NAME. tells what it does; [%w_, ]*rtn.*")
 end
 
+--- What bash offers for the last of some words.
+local function completed(words)
+  local script = "source share/completion/vise.bash; shift; COMP_WORDS=(\"$VISE\" \"$@\"); "
+    .. 'COMP_CWORD=$#; compopt() { :; }; _vise; echo "${COMPREPLY[*]}"'
+  local argv = { "bash", "-c", script, "bash", "", table.unpack(words) }
+  local process <close> = assert(native.process.spawn({ capture = true, argv = argv,
+    env = { VISE = program.VISE } }))
+  return process:read_line()
+end
+
+function TestNewcomer:test_the_shell_completes()
+  for line, expected in pairs({
+    ["comp"] = "compress", ["explain rt"] = "rtn", ["compress x --method gpt"] = "gptq",
+    ["compress x --method gptq --ord"] = "--order", ["sweep x --search h"] = "halving",
+    ["compress x --method gptq --order g"] = "gar", ["help tut"] = "tutorial", ["runs d"] = "diff",
+    ["compress x --method rtn --format nvf"] = "nvfp4", ["recipe ch"] = "check",
+    ["run recipes/first.lua bi"] = "bits=", ["corpus ta"] = "tales",
+    ["eval x --prot"] = "--protocol",
+  }) do
+    local words = {}
+    for word in line:gmatch("%S+") do
+      words[#words + 1] = word
+    end
+    lu.assertEquals(completed(words), expected, line)
+  end
+end
+
+function TestNewcomer:test_help_shows_the_guides()
+  local list = program.run({ "help" })
+  lu.assertStrContains(list, "\n  tutorial   Ten minutes with vise\n")
+  local page = ("\n" .. native.file.read("share/doc/sweeps.md")):gsub("\n#+ ", "\n"):sub(2)
+  lu.assertEquals(program.run({ "help", "sweeps" }), page)
+  local both = program.run({ "help", "repl" })
+  lu.assertStrContains(both, "Usage: vise repl")
+  lu.assertStrContains(both, "\nA session\n")
+  local _, code, errors = program.run({ "help", "turorial" })
+  lu.assertEquals(code, 2)
+  lu.assertStrContains(errors, "did you mean 'tutorial'?")
+end
+
 function TestNewcomer:test_words_of_other_programs_are_understood()
   for word, meant in pairs({ quantize = "compress", measure = "eval", chat = "generate",
     info = "inspect", shell = "repl" }) do

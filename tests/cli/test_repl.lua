@@ -159,7 +159,7 @@ end
 
 function TestRepl:test_a_saved_session_is_a_recipe_that_gives_the_same_numbers()
   local subject = program.subject()
-  local saved, run = program.folder() .. "/typed.lua", program.folder() .. "/typed-run"
+  local saved, run = program.folder() .. "/tried.lua", program.folder() .. "/typed-run"
   local shown = session({
     "w = m:weight 'layers.0.mlp.down'",
     "w:quantize { bits = 3 }:error(w) -- relative",
@@ -182,7 +182,7 @@ function TestRepl:test_a_saved_session_is_a_recipe_that_gives_the_same_numbers()
   }, subject.model)
   local kl = shown:match("\n(%d%.%d+)\n")
 
-  lu.assertStrContains(shown, "typed.lua: 9 of 13 chunks; 4 left as comments")
+  lu.assertStrContains(shown, "tried.lua: 10 of 13 chunks; 3 left as comments")
   lu.assertEquals(select(2, program.run({ "recipe", "check", saved })), 0)
   local result = program.json({ "run", saved, "model=" .. subject.model, "text=" .. subject.text,
     "--out", run, "--json" })
@@ -226,6 +226,7 @@ local function assert_session(text, least)
     local input = line:match("^> (.*)")
     if input then
       typed[#typed + 1] = input:gsub('save "', 'save "' .. program.folder() .. "/")
+        :gsub("save session ", "save session " .. program.folder() .. "/")
     elseif not line:match("^%$") then
       expected[#expected + 1] = line
     end

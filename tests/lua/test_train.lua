@@ -28,6 +28,18 @@ function TestTrain:test_one_batch_is_learned_by_heart()
   lu.assertTrue(result.losses[150] < 0.02, result.losses[150])
 end
 
+function TestTrain:test_the_page_trains_as_it_stands()
+  local page = assert(native.file.read("share/doc/training.md"))
+  local text = page:match("\n## Training\n.-```lua\n(.-)```"):gsub("small%.checkpoint", self.path)
+  local last
+  local env = setmetatable({ print = function(...)
+    last = table.pack(...)
+  end }, { __index = _G })
+  assert(load(text, "=training.md", "t", env))()
+  lu.assertStrContains(tostring(last[1]), "vise.model llama small")
+  lu.assertTrue(last[3] < last[2] - 0.1, last[3])
+end
+
 function TestTrain:test_threads_change_no_bit()
   local digests = {}
   for i, threads in ipairs({ 1, 2, 3 }) do

@@ -79,7 +79,7 @@ function M.execute(request, given)
     elseif event.event == "stage" then
       display:begin(text.printable(event.stage))
     elseif event.event == "log" then
-      display:log(text.printable(event.text))
+      display:log((event.text:gsub("[^\t]+", text.printable)))
     end
   end
   local ok, result, message, code = pcall(run.execute, request)

@@ -9,6 +9,7 @@ local native = require("vise.native")
 local places = require("vise.model.places")
 local refusal = require("vise.model.refusal")
 local sources = require("vise.model.sources")
+local text = require("vise.text")
 require("vise.weight")
 
 local must = refusal.must
@@ -434,8 +435,9 @@ H.optional = {
 }
 
 function H.metatable.__tostring(model)
-  return ("vise.model %s %s %.1f M parameters"):format(model.arch, model.name,
-    model:parameters() / 1e6)
+  local bytes = model:disk_bytes()
+  return ("vise.model %s %s %.1f M parameters%s"):format(model.arch, model.name,
+    model:parameters() / 1e6, bytes and ", " .. text.bytes(bytes) or "")
 end
 
 --- The architecture's name and network for the source's config.

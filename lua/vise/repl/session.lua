@@ -89,11 +89,14 @@ function Writer:_chunk(i, chunk)
   for _, name in ipairs(targets) do
     self._lost[name] = reason ~= nil or nil
   end
+  if chunk.is_expression and #tokens == 1 then
+    return -- a look at a value
+  end
   if reason then
     self.n_left = self.n_left + 1
     self:_add("-- " .. code:gsub("\n", "\n-- ") .. "   -- " .. reason)
   elseif chunk.is_expression and not text:match("^job:[ms][ae][av]") then
-    self:_add(#tokens > 1 and "print(" .. text .. ")" or nil)
+    self:_add("print(" .. text .. ")")
   else
     self:_add(H.declared(text, tokens, targets, self._seen))
   end

@@ -4,16 +4,37 @@
 local check = require("vise.check")
 
 local M = {}
-local H = { depth = 3, items = 40 }
+local H = { depth = 3, items = 40, rows = 6, columns = 7 }
 
 --- A value as text, on one line when it is short.
 ---@param value any
 ---@return string
 function M.value(value)
   if type(value) ~= "table" then
-    return tostring(value)
+    local line = tostring(value)
+    local is_tensor = type(value) == "userdata" and line:match("^vise%.tensor %[")
+    return is_tensor and line .. H.corner(value) or line
   end
   return H.render(value, "", {}, H.depth)
+end
+
+--- The first numbers of a vector or matrix, on lines below.
+function H.corner(tensor)
+  local shape = tensor:shape()
+  local rows, columns = #shape == 2 and shape[1] or 1, shape[#shape] or 0
+  if #shape < 1 or #shape > 2 then
+    return ""
+  end
+  local lines = {}
+  for i = 1, math.min(rows, H.rows) do
+    local cells = {}
+    for j = 1, math.min(columns, H.columns) do
+      local x = #shape == 2 and tensor:get(i, j) or tensor:get(j)
+      cells[j] = ("%10s"):format(math.type(x) == "integer" and x or ("%.4g"):format(x))
+    end
+    lines[i] = "\n" .. table.concat(cells, " ") .. (columns > H.columns and "  ..." or "")
+  end
+  return table.concat(lines) .. (rows > H.rows and "\n       ..." or "")
 end
 
 function H.render(value, indent, seen, depth)

@@ -65,7 +65,7 @@ end
 function H.key(record, row, name)
   return table.concat({
     row.protocol, row.data or "", record.share or 1,
-    H.distances[name] and row.against or "", H.means[name] and row.tokens or "",
+    H.distances[name] and row.against or "", H.means[name] and (row.tokens or row.images) or "",
   }, " ")
 end
 
@@ -80,6 +80,6 @@ end
 
 H.sizes = { bytes = true, bits_per_weight = true }
 H.distances = { kl = true, kl_median = true, kl_p99 = true, top1 = true, nll_delta = true }
-H.means = { nll = true, perplexity = true }
+H.means = { accuracy = true, nll = true, perplexity = true }
 
 return M

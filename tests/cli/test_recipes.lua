@@ -33,6 +33,10 @@ H.cases = {
   distill = { trained = true, rows = 6,
     more = { "layers=1", "steps=3", "rate=0.0005", "tokens=1000" } },
   ["prune-recover"] = { trained = true, rows = 5, more = { "steps=3", "tokens=1000" } },
+  lowrank = { calibrated = true, rows = 7, more = { "tokens=1000" } },
+  mixed = { calibrated = true, rows = 3, more = { "tokens=1000" } },
+  smaller = { calibrated = true, rows = 5, more = { "tokens=1000" } },
+  sparse = { calibrated = true, rows = 7, more = { "tokens=1000" } },
   frontier = { calibrated = true, rows = 2,
     more = { "tokens=1000", "points=2", "from=3.5", "to=6", "group=32" } },
 }
@@ -96,6 +100,36 @@ end
 H.cases["prune-recover"].after = function(rows)
   lu.assertTrue(rows[2].bytes < rows[1].bytes)
   lu.assertTrue(rows[4].kl < rows[3].kl and rows[3].kl < rows[2].kl)
+end
+
+--- In the bytes of the rules the fitted model is closer.
+function H.cases.mixed.after(rows)
+  lu.assertTrue(rows[3].bytes <= rows[2].bytes and rows[3].kl < rows[2].kl)
+end
+
+--- Refitted weights lose less in the same places, whatever the pattern.
+function H.cases.sparse.after(rows)
+  for first = 1, 4, 3 do
+    lu.assertTrue(rows[first + 2].kl < rows[first + 1].kl)
+    lu.assertAlmostEquals(rows[first + 2].bytes / rows[first + 1].bytes, 1, 0.02)
+  end
+  lu.assertTrue(rows[7].bytes < rows[4].bytes)
+end
+
+--- More numbers lose less; ranks beside rounded weights take back what rounding lost.
+function H.cases.lowrank.after(rows)
+  lu.assertTrue(rows[2].kl < rows[1].kl and rows[3].kl < rows[2].kl)
+  for i = 5, 7 do
+    lu.assertTrue(rows[i].kl < rows[i - 1].kl and rows[i].bytes > rows[i - 1].bytes)
+  end
+end
+
+--- Each is smaller than the original, the rounded one by far.
+function H.cases.smaller.after(rows)
+  for i = 2, 5 do
+    lu.assertTrue(rows[i].bytes < rows[1].bytes, rows[i].name)
+  end
+  lu.assertTrue(rows[5].bytes < rows[2].bytes / 2)
 end
 
 --- Every row of the table says what it is of.

@@ -198,6 +198,12 @@ function TestRuns:test_diff_has_parameters_numbers_and_tensors()
   local output = vise("runs", "diff", "a", "b")
   lu.assertStrContains(output, "400 B  600 B  +50.0 %  0.2500  0.1250  int2/g32 -> int3/g32\n")
   lu.assertStrContains(output, "1 tensor is the same in bytes, format and error\n")
+
+  write_run(folder .. "/runs/d", { bits = 3, kl = 0.2, bytes = 2000, data = ("d"):rep(64) })
+  for _, number in ipairs(program.json({ "runs", "diff", "a", "d", "--json" },
+    { VISE_TEST_FOLDER = folder }).numbers) do -- on another text: sizes alone compare
+    lu.assertEquals(number.change ~= nil, number.name == "bytes", number.name)
+  end
 end
 
 TestRecorded = {}

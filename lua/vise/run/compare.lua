@@ -2,6 +2,7 @@
 --- Two runs side by side: what was asked of them, what was measured, what each tensor became.
 
 local check = require("vise.check")
+local comparable = require("vise.run.comparable")
 local form = require("vise.run.form")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
@@ -16,7 +17,8 @@ local H = {}
 ---@field runs string[] the two directories
 ---@field facts {name: string, values: any[]}[] recipe, inputs, machine: those that differ
 ---@field parameters {name: string, values: any[]}[] those that differ
----@field numbers {name: string, values: number[], change?: number}[] all measured ones
+---@field numbers {name: string, values: number[], change?: number}[] all measured ones; no change
+--- where the two do not compare
 ---@field tensors {name: string, descriptions: string[], bytes: integer[], errors: number[]}[] those
 --- that differ; a run that has not the tensor, or no error of it, has nil in its place
 ---@field same_tensors integer
@@ -35,7 +37,7 @@ function M.runs(a, b)
       runs = { a, b },
       facts = H.differing(H.facts(one), H.facts(two)),
       parameters = H.differing(one.record.parameters, two.record.parameters),
-      numbers = H.numbers(summary.numbers(one.record), summary.numbers(two.record)),
+      numbers = H.numbers(one.record, two.record),
       tensors = tensors,
       same_tensors = same,
     }
@@ -103,11 +105,19 @@ function H.differing(a, b)
   return list
 end
 
-function H.numbers(a, b)
-  local list = {}
+--- What a number was measured on: of the judged rows, or of those that have it.
+function H.key(record, rows, name)
+  return comparable.key(record, comparable.row_of(rows, name) and rows or record.rows, { name })
+end
+
+function H.numbers(one, two)
+  local list, a, rows_a = {}, summary.numbers(one)
+  local b, rows_b = summary.numbers(two)
   for _, name in ipairs(H.names(a, b)) do
-    local change = a[name] and b[name] and b[name] - a[name]
-    list[#list + 1] = { name = name, values = { a[name], b[name] }, change = change or nil }
+    local is_same = a[name] and b[name]
+      and H.key(one, rows_a, name) == H.key(two, rows_b, name)
+    list[#list + 1] = { name = name, values = { a[name], b[name] },
+      change = is_same and b[name] - a[name] or nil }
   end
   return list
 end

@@ -23,8 +23,7 @@ end
 --- What a recipe is given, by its name: a model and a text unless `only` says all; `rows`: how many
 --- it measures at least.
 H.cases = {
-  digits = { rows = 9, images = true, only = { "model=share/models/tales",
-    "steps=2", "width=8", "tune=1" } },
+  digits = { rows = 9, images = true, only = { "steps=2", "width=8", "tune=1" } },
   ["train-tales"] = { only = { "text=share/text/tales.valid.txt", "test=share/text/sample.txt",
     "steps=2", "batch=1" } },
   first = { rows = 2 },

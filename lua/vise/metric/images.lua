@@ -27,14 +27,16 @@ function M.evaluate(model, options, protocol)
   end
   local tally = { nll = {}, base = {}, right = {}, kl = {}, agree = {}, seconds = 0.0 }
   local count = math.max(1, math.ceil((options.share or 1) * set.count - 1e-9))
-  for _, batch in ipairs(set:batches(count)) do
+  local kept = options.against and H.kept(options.against, set, count)
+  for i, batch in ipairs(set:batches(count)) do
     local start = native.core.clock()
     local logits <close> = H.logits(model, batch)
     tally.seconds = tally.seconds + native.core.clock() - start
     H.append(tally.nll, must(native.metric.nll(logits, batch.targets)))
     H.count_right(tally.right, logits, batch.targets)
     if options.against then
-      local expected <close> = H.logits(options.against, batch)
+      local expected = kept[i] or H.logits(options.against, batch)
+      kept[i] = expected
       H.append(tally.base, must(native.metric.nll(expected, batch.targets)))
       local kl, agree = must(native.metric.divergence(expected, logits))
       H.append(tally.kl, kl)
@@ -46,6 +48,17 @@ function M.evaluate(model, options, protocol)
   end
   return H.result(model, protocol.name, tally, options.against)
 end
+
+--- What a model that others are measured against has said of these images, batch by batch.
+function H.kept(model, set, count)
+  local of_model = H.references[model] or {}
+  local key = ("%s %d"):format(set:digest(), count)
+  H.references[model] = of_model
+  of_model[key] = of_model[key] or {}
+  return of_model[key]
+end
+
+H.references = setmetatable({}, { __mode = "k" }) -- models are values
 
 --- The interval of a share `p` of `n` draws, at 95 %.
 ---@param p number

@@ -23,6 +23,6 @@ target_compile_definitions(vise PRIVATE
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the vise authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "workbench for compressing neural networks")
-set(CPACK_DEBIAN_PACKAGE_DEPENDS lua5.4)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "lua5.4, libopenblas0") # the second is loaded at run time
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 include(CPack)

@@ -20,6 +20,10 @@ function M.gemm(x, w, y) end
 ---@return vise.Tensor y [t, m]
 function M.blas_gemm(x, w, y) end
 
+--- Load OpenBLAS now, as its first use would: what shuts itself off from files does so before.
+---@return boolean is_there
+function M.blas_load() end
+
 --- Threads of an OpenBLAS call, 1 from the start. Raises unless n is in 1..256.
 ---@param n? integer use so many from now on; for benches
 ---@return integer n in use

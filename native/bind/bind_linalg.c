@@ -100,6 +100,12 @@ static int linalg_blas_gemm(lua_State *L) {
   return 1;
 }
 
+/* linalg.blas_load() -> boolean: is OpenBLAS there? From now on without opening a file. */
+static int linalg_blas_load(lua_State *L) {
+  lua_pushboolean(L, vise_blas_load());
+  return 1;
+}
+
 /* linalg.blas_threads([n]) -> threads of an OpenBLAS call; n: use so many from now on */
 static int linalg_blas_threads(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) {
@@ -373,6 +379,7 @@ static int linalg_blas_svd(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"gemm", linalg_gemm},
     {"blas_gemm", linalg_blas_gemm},
+    {"blas_load", linalg_blas_load},
     {"blas_svd", linalg_blas_svd},
     {"blas_threads", linalg_blas_threads},
     {"cholesky", linalg_cholesky},

@@ -4,72 +4,123 @@
 #include "core/mem.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* Fortran: everything by reference, lengths of the texts last. */
-void dgesdd_(const char *job,
-             const int *m,
-             const int *n,
-             double *a,
-             const int *lda,
-             double *s,
-             double *u,
-             const int *ldu,
-             double *vt,
-             const int *ldvt,
-             double *work,
-             const int *lwork,
-             int *iwork,
-             int *info,
-             size_t job_length);
-void sgesdd_(const char *job,
-             const int *m,
-             const int *n,
-             float *a,
-             const int *lda,
-             float *s,
-             float *u,
-             const int *ldu,
-             float *vt,
-             const int *ldvt,
-             float *work,
-             const int *lwork,
-             int *iwork,
-             int *info,
-             size_t job_length);
-void dsyevd_(const char *job,
-             const char *triangle,
-             const int *n,
-             double *a,
-             const int *lda,
-             double *w,
-             double *work,
-             const int *lwork,
-             int *iwork,
-             const int *liwork,
-             int *info,
-             size_t job_length,
-             size_t triangle_length);
+typedef void dgesdd_fn(const char *job,
+                       const int *m,
+                       const int *n,
+                       double *a,
+                       const int *lda,
+                       double *s,
+                       double *u,
+                       const int *ldu,
+                       double *vt,
+                       const int *ldvt,
+                       double *work,
+                       const int *lwork,
+                       int *iwork,
+                       int *info,
+                       size_t job_length);
+typedef void sgesdd_fn(const char *job,
+                       const int *m,
+                       const int *n,
+                       float *a,
+                       const int *lda,
+                       float *s,
+                       float *u,
+                       const int *ldu,
+                       float *vt,
+                       const int *ldvt,
+                       float *work,
+                       const int *lwork,
+                       int *iwork,
+                       int *info,
+                       size_t job_length);
+typedef void dsyevd_fn(const char *job,
+                       const char *triangle,
+                       const int *n,
+                       double *a,
+                       const int *lda,
+                       double *w,
+                       double *work,
+                       const int *lwork,
+                       int *iwork,
+                       const int *liwork,
+                       int *info,
+                       size_t job_length,
+                       size_t triangle_length);
 
-__attribute__((constructor)) static void start_with_one_thread(void) {
-  openblas_set_num_threads(1);
+/* What is used of the library, which is loaded when it is first asked for: loading takes as long as
+   all else that starts a process, and most processes never compute with it. */
+static struct {
+  __typeof__(openblas_get_corename) *get_corename;
+  __typeof__(openblas_get_config) *get_config;
+  __typeof__(openblas_get_num_threads) *get_num_threads;
+  __typeof__(openblas_set_num_threads) *set_num_threads;
+  __typeof__(cblas_sgemm) *sgemm;
+  dgesdd_fn *dgesdd;
+  sgesdd_fn *sgesdd;
+  dsyevd_fn *dsyevd;
+} blas;
+static bool is_loaded;
+
+static bool find_symbol(void *library, const char *name, void *function_out) {
+  void *symbol = dlsym(library, name);
+  *(void **)function_out = symbol;
+  return symbol != NULL;
+}
+
+static void load_once(void) {
+  setenv("OPENBLAS_NUM_THREADS", "1", 1); /* or it starts as many at once */
+  void *library = dlopen(VISE_OPENBLAS, RTLD_LAZY | RTLD_LOCAL);
+  is_loaded = library != NULL &&
+              find_symbol(library, "openblas_get_corename", &blas.get_corename) &&
+              find_symbol(library, "openblas_get_config", &blas.get_config) &&
+              find_symbol(library, "openblas_get_num_threads", &blas.get_num_threads) &&
+              find_symbol(library, "openblas_set_num_threads", &blas.set_num_threads) &&
+              find_symbol(library, "cblas_sgemm", &blas.sgemm) &&
+              find_symbol(library, "dgesdd_", &blas.dgesdd) &&
+              find_symbol(library, "sgesdd_", &blas.sgesdd) &&
+              find_symbol(library, "dsyevd_", &blas.dsyevd);
+}
+
+bool vise_blas_load(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, load_once);
+  return is_loaded;
+}
+
+static vise_status check_loaded(const char *what, vise_err *err) {
+  if (!vise_blas_load()) {
+    return vise_fail(err, VISE_EUNSUPPORTED,
+                     "%s: " VISE_OPENBLAS " cannot be loaded, expected "
+                     "OpenBLAS with its LAPACK",
+                     what);
+  }
+  return VISE_OK;
 }
 
 const char *vise_blas_core(void) {
-  return openblas_get_corename();
+  return vise_blas_load() ? blas.get_corename() : "none";
 }
 
 const char *vise_blas_config(void) {
-  return openblas_get_config();
+  return vise_blas_load() ? blas.get_config() : "none";
 }
 
 int vise_blas_threads(void) {
-  return openblas_get_num_threads();
+  return vise_blas_load() ? blas.get_num_threads() : 1;
 }
 
 void vise_blas_threads_set(int count) {
-  openblas_set_num_threads(count);
+  if (vise_blas_load()) {
+    blas.set_num_threads(count);
+  }
 }
 
 vise_status vise_blas_sgemm(float *y,
@@ -88,20 +139,22 @@ vise_status vise_blas_sgemm(float *y,
                      "2147483647 rows and columns",
                      (long long)t, (long long)k, (long long)m, (long long)k);
   }
+  VISE_TRY(check_loaded("sgemm", err));
   if (t > 0 && m > 0) { /* it refuses strides of 0 */
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t, (int)m, (int)k, 1.0f, x,
-                ldx < 1 ? 1 : (int)ldx, w, ldw < 1 ? 1 : (int)ldw, 0.0f, y, (int)ldy);
+    blas.sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t, (int)m, (int)k, 1.0f, x,
+               ldx < 1 ? 1 : (int)ldx, w, ldw < 1 ? 1 : (int)ldw, 0.0f, y, (int)ldy);
   }
   return VISE_OK;
 }
 
+/* Can LAPACK take a matrix of these sides, and is it there? */
 static vise_status check_sides(const char *what, int64_t m, int64_t k, vise_err *err) {
   const int64_t least = m < k ? m : k, greatest = m < k ? k : m;
   if (least > VISE_LAPACK_SIDE_MAX || greatest > INT_MAX) {
     return vise_fail(err, VISE_ESHAPE, "%s: matrix is [%lld, %lld], expected a side of at most %d",
                      what, (long long)m, (long long)k, VISE_LAPACK_SIDE_MAX);
   }
-  return VISE_OK;
+  return check_loaded(what, err);
 }
 
 static vise_status check_info(const char *what, int info, vise_err *err) {
@@ -150,14 +203,14 @@ vise_lapack_svd(double *u, double *s, double *vt, double *a, int64_t m, int64_t 
   double wanted;
   const int query = -1;
   int info;
-  dgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
-          &info, 1);
+  blas.dgesdd("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
+              &info, 1);
   VISE_TRY(check_info("svd", info, err));
   VISE_TRY(alloc_work(&g, wanted, sizeof(double), err));
   const int threads = vise_blas_threads();
   vise_blas_threads_set(1);
-  dgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork, g.iwork,
-          &info, 1);
+  blas.dgesdd("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork,
+              g.iwork, &info, 1);
   vise_blas_threads_set(threads);
   free_work(&g);
   return check_info("svd", info, err);
@@ -173,12 +226,12 @@ vise_lapack_svd_f32(float *u, float *s, float *vt, float *a, int64_t m, int64_t 
   float wanted;
   const int query = -1;
   int info;
-  sgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
-          &info, 1);
+  blas.sgesdd("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, &wanted, &query, NULL,
+              &info, 1);
   VISE_TRY(check_info("svd", info, err));
   VISE_TRY(alloc_work(&g, (double)wanted * 1.0000002 + 1.0, sizeof(float), err)); /* f32 rounds */
-  sgesdd_("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork, g.iwork,
-          &info, 1);
+  blas.sgesdd("S", &g.rows, &g.cols, a, &g.rows, s, vt, &g.rows, u, &g.rank, g.work, &g.lwork,
+              g.iwork, &info, 1);
   free_work(&g);
   return check_info("svd", info, err);
 }
@@ -191,8 +244,8 @@ vise_status vise_lapack_eigh(double *values_out, double *a, int64_t n, vise_err 
   const int order = (int)n, query = -1;
   double wanted;
   int wanted_int, info;
-  dsyevd_("V", "U", &order, a, &order, values_out, &wanted, &query, &wanted_int, &query, &info, 1,
-          1);
+  blas.dsyevd("V", "U", &order, a, &order, values_out, &wanted, &query, &wanted_int, &query, &info,
+              1, 1);
   VISE_TRY(check_info("eigh", info, err));
   const int lwork = (int)wanted;
   void *work, *iwork;
@@ -201,7 +254,8 @@ vise_status vise_lapack_eigh(double *values_out, double *a, int64_t n, vise_err 
   if (st == VISE_OK) {
     const int threads = vise_blas_threads();
     vise_blas_threads_set(1);
-    dsyevd_("V", "U", &order, a, &order, values_out, work, &lwork, iwork, &wanted_int, &info, 1, 1);
+    blas.dsyevd("V", "U", &order, a, &order, values_out, work, &lwork, iwork, &wanted_int, &info, 1,
+                1);
     vise_blas_threads_set(threads);
   }
   vise_mem_free(work);

@@ -4,16 +4,20 @@
  *
  * OpenBLAS gives different bits with another core type or number of threads, so no result of vise
  * comes from its products: they are the rival of linalg/gemm.h in benches. Its LAPACK is used with
- * one thread, which is set when the library is loaded.
+ * one thread, which is set when the library is loaded: at the first call of any function here.
  */
 #ifndef VISE_LINALG_LAPACK_H
 #define VISE_LINALG_LAPACK_H
 
 #include "core/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-const char *vise_blas_core(void);   /* the core type its kernels are for: "Haswell"; static */
+/* Load it now: what shuts itself off from files does so before. False if it is not there. */
+bool vise_blas_load(void);
+
+const char *vise_blas_core(void);   /* what its kernels are for: "Haswell"; static */
 const char *vise_blas_config(void); /* version and options of the build; static */
 
 int vise_blas_threads(void);           /* threads of one call; 1 unless set otherwise */
@@ -21,7 +25,7 @@ void vise_blas_threads_set(int count); /* for benches only; count >= 1 */
 
 /*
  * Y [t, m] = X [t, k] W [m, k]' by sgemm; row strides ldy >= m, ldx >= k, ldw >= k.
- * Errors: VISE_ESHAPE (a dimension or stride above 2^31 - 1).
+ * Errors: VISE_ESHAPE (a dimension or stride above 2^31 - 1), VISE_EUNSUPPORTED (no OpenBLAS).
  */
 vise_status vise_blas_sgemm(float *y,
                             int64_t ldy,
@@ -44,7 +48,7 @@ vise_status vise_blas_sgemm(float *y,
  *        values_out [n] ascending. dsyevd.
  *
  * Errors: VISE_ESHAPE (a smaller side above VISE_LAPACK_SIDE_MAX, another above 2^31 - 1),
- * VISE_ENUMERIC (no convergence), VISE_ENOMEM.
+ * VISE_ENUMERIC (no convergence), VISE_ENOMEM, VISE_EUNSUPPORTED (no OpenBLAS).
  */
 enum { VISE_LAPACK_SIDE_MAX = 20000 }; /* its workspaces are counted in 32 bits */
 

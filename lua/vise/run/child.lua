@@ -20,6 +20,9 @@ function M.main()
   local ok, message, code = false, problem, "format"
   if request then
     ok, message, code = true, nil, nil
+    if request.action ~= "describe" then
+      native.linalg.blas_load() -- there is no opening of its file later
+    end
     if request.sandbox then
       ok, message, code = sandbox.enter(request.sandbox)
     end
@@ -75,7 +78,15 @@ function H.description(request)
 end
 
 function H.actions.run(request)
-  local job = require("vise.run.job") -- not needed to describe a recipe, and half of all to load
+  return H.play(request, require("vise.run.job")) -- half of all to load, and not to describe one
+end
+
+function H.actions.rehearse(request)
+  return H.play(request, require("vise.run.rehearsal_job"))
+end
+
+--- Run a recipe with a job of that kind.
+function H.play(request, job)
   local this <close> = job.new(request, H.emit)
   local made, message, code = recipe.load(request.text, request.path, function(line)
     this:log(line)

@@ -33,7 +33,6 @@ function M.run(request, options)
   end
   local process <close>, message, code = native.process.spawn({
     argv = H.argv(),
-    env = { OPENBLAS_NUM_THREADS = "1" }, -- threads it starts by itself would escape Landlock
     input = native.json.encode(request),
     capture = true,
     line_bytes = H.line_bytes,

@@ -77,6 +77,13 @@ function file.stat(path) end
 ---@return integer
 function file.tree_bytes(path, stop_at) end
 
+--- Bytes that may still be written to the file system on which a path is.
+---@param path string
+---@return integer|nil
+---@return string? message
+---@return string? code "io"
+function file.free_bytes(path) end
+
 --- Make the file's times those of now.
 ---@param path string
 ---@return true?

@@ -102,6 +102,17 @@ static int file_tree_bytes(lua_State *L) {
   return 1;
 }
 
+/* file.free_bytes(path) -> bytes that may still be written to its file system */
+static int file_free_bytes(lua_State *L) {
+  vise_err err;
+  uint64_t bytes;
+  if (vise_file_free_bytes(&bytes, luaL_checkstring(L, 1), &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  lua_pushinteger(L, (lua_Integer)bytes);
+  return 1;
+}
+
 /* file.rename(from, to) -> true */
 static int file_rename(lua_State *L) {
   vise_err err;
@@ -239,6 +250,7 @@ static const luaL_Reg functions[] = {
     {"replace", file_replace},
     {"make_dirs", file_make_dirs},
     {"remove_tree", file_remove_tree},
+    {"free_bytes", file_free_bytes},
     {"tree_bytes", file_tree_bytes},
     {"rename", file_rename},
     {"list", file_list},

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct vise_file_map {
@@ -389,6 +390,16 @@ uint64_t vise_file_tree_bytes(const char *path, uint64_t stop_at) {
   stop_counting_at = stop_at;
   (void)nftw(path, count_one, 32, FTW_PHYS);
   return counted_bytes;
+}
+
+vise_status vise_file_free_bytes(uint64_t *out, const char *path, vise_err *err) {
+  struct statvfs info;
+  *out = 0;
+  if (statvfs(path, &info) != 0) {
+    return io_error(err, path, "statvfs");
+  }
+  *out = (uint64_t)info.f_bavail * (uint64_t)info.f_frsize;
+  return VISE_OK;
 }
 
 vise_status vise_file_rename(const char *from, const char *to, vise_err *err) {

@@ -77,6 +77,9 @@ vise_status vise_file_remove_tree(const char *path, vise_err *err) VISE_MUST_USE
  */
 uint64_t vise_file_tree_bytes(const char *path, uint64_t stop_at);
 
+/* Bytes that may still be written to the file system on which a path is. */
+vise_status vise_file_free_bytes(uint64_t *out, const char *path, vise_err *err) VISE_MUST_USE;
+
 vise_status vise_file_rename(const char *from, const char *to, vise_err *err) VISE_MUST_USE;
 
 /* What a path leads to, links followed. Device, inode, size and time together say "unchanged". */

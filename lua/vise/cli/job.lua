@@ -8,6 +8,7 @@ local measured = require("vise.cli.measured")
 local native = require("vise.native")
 local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
+local rehearsal = require("vise.run.rehearsal")
 local run = require("vise.run")
 local term = require("vise.cli.term")
 local text = require("vise.text")
@@ -22,6 +23,9 @@ M.options = {
   { name = "seed", kind = "int", default = 0, min = 0, doc = "seed of random numbers" },
   options.json,
   options.quiet,
+  options.switch("rehearse", "run every step on one layer and few tokens, say what the whole would "
+    .. "take, and leave nothing"),
+  options.switch("no-rehearsal", "begin long work without such a rehearsal before it"),
   table.unpack(limits.options),
 }
 
@@ -57,7 +61,11 @@ end
 ---@param given table<string, any> of M.options
 function M.run(request, given)
   local result = M.execute(request, given)
-  if given.json then
+  if result.estimate and given.json then
+    term.write_json({ estimate = result.estimate })
+  elseif result.estimate then
+    term.write(rehearsal.text(result.estimate) .. "\n")
+  elseif given.json then
     term.write_json(H.json(result))
   else
     H.print(result)
@@ -73,6 +81,10 @@ function M.execute(request, given)
   request.out = given.out
   request.seed = given.seed ~= 0 and given.seed or request.seed or 0
   limits.apply(request, given)
+  if given.rehearse and given["no-rehearsal"] then
+    exit.argument("--no-rehearsal is for a run, expected it without --rehearse")
+  end
+  request.rehearse = given.rehearse and "only" or not given["no-rehearsal"] and "long" or nil
   request.on_event = function(event)
     if event.event == "progress" then
       display:update(event.done, event.total, event.unit)
@@ -80,6 +92,9 @@ function M.execute(request, given)
       display:begin(text.printable(event.stage))
     elseif event.event == "log" then
       display:log((event.text:gsub("[^\t]+", text.printable)))
+    elseif event.event == "rehearsed" then
+      display:log(event.estimate and rehearsal.text(event.estimate)
+        or "no estimate: the rehearsal failed: " .. text.printable(event.message))
     end
   end
   local ok, result, message, code = pcall(run.execute, request)
@@ -91,7 +106,7 @@ function M.execute(request, given)
     error(result, 0)
   end
   M.check(result, message, code)
-  if request.out then -- the index looks into `runs` by itself
+  if request.out and result.directory then -- the index looks into `runs` by itself
     H.note(result.directory)
   end
   return result

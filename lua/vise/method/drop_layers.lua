@@ -8,9 +8,9 @@
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
 local check = require("vise.check")
+local layers = require("vise.model.layers")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
-local reshape = require("vise.model.reshape")
 
 local must = refusal.must
 
@@ -32,7 +32,7 @@ function H.run(model, options, extra)
   if key and not found then
     store:put_table(key, { kept = kept })
   end
-  return H.assemble(model, kept, base)
+  return layers.keep(model, kept, base ~= nil)
 end
 
 --- Layers, from 0, that are left without those named.
@@ -129,11 +129,11 @@ function H.add_divergences(sums, model, kept, batch)
   x:close()
 end
 
---- The logits of `x`, which is let go, passed through layers[from] and those after it.
-function H.logits(model, x, layers, from, sequence)
+--- The logits of `x`, which is let go, passed through kept[from] and those after it.
+function H.logits(model, x, kept, from, sequence)
   local net = model._net
-  for i = from, #layers do
-    x = net:block(model, layers[i] + 2, x, sequence)
+  for i = from, #kept do
+    x = net:block(model, kept[i] + 2, x, sequence)
   end
   local hidden <close> = net:block(model, #net.blocks, x, sequence)
   return must(model:logits(hidden))
@@ -155,52 +155,6 @@ end
 function H.base_key(model, options, extra)
   local identity = require("vise.method").identity("drop_layers", options, extra.context.recipe)
   return model:_key_of_all({ identity, options, calibration.key(extra.calibration) })
-end
-
-function H.assemble(model, kept, base)
-  local values = { num_hidden_layers = #kept }
-  for _, name in ipairs({ "intermediate_size", "num_attention_heads", "num_key_value_heads" }) do
-    local sizes = model.config[name]
-    if type(sizes) == "table" then
-      values[name] = {}
-      for i, layer in ipairs(kept) do
-        values[name][i] = sizes[layer + 1]
-      end
-      values.head_dim = model._net.head_dim
-    end
-  end
-  values.max_window_layers = H.first_window(model, kept)
-  local function original(name)
-    return (name:gsub("^layers%.(%d+)", function(layer)
-      return "layers." .. kept[layer + 1]
-    end))
-  end
-  return reshape.run(model, {
-    config = reshape.config(model, values),
-    weight = function(place)
-      local weight, message, code = model:weight(original(place))
-      return weight and weight:handle(), message, code
-    end,
-    tensor = function(name)
-      return model:tensor(original(name))
-    end,
-    key = base and function(name)
-      return model:_key_of(original(name))
-    end,
-  })
-end
-
---- Qwen2: the first layer whose attention has a window, among those that are left.
-function H.first_window(model, kept)
-  local first = model.config.max_window_layers
-  if math.type(first) ~= "integer" then
-    return nil
-  end
-  local n = 0
-  for _, layer in ipairs(kept) do
-    n = n + (layer < first and 1 or 0)
-  end
-  return n
 end
 
 H.choices = { kl = H.by_kl, influence = H.by_influence }

@@ -24,6 +24,8 @@ local H = {}
 --- all of them, if absent
 ---@field cache? string folder that keeps the reference's hidden states; they are not kept if absent
 ---@field on_progress? fun(done: integer, total: integer) called after each batch, in scored tokens
+---@field meter? table for a rehearsal: two batches are scored, and of the second `states_seconds`
+--- (in the layers of models), `seconds` (in all) and `share` (of the windows) are put in
 
 ---@class vise.Measured
 ---@field protocol string
@@ -95,12 +97,18 @@ function H.evaluate(model, options)
   local tally = { nll = {}, base = {}, kl = {}, agree = {}, seconds = 0.0 }
   for i, batch in ipairs(plan.batches) do
     local input = H.input(plan.windows, batch)
+    local begin = native.core.clock()
     local p = against and (states:find(i) or H.hidden(against, input))
     local start = native.core.clock()
     local q = H.hidden(model, input)
     tally.seconds = tally.seconds + native.core.clock() - start
+    local middle = native.core.clock()
     states:keep(i, p or q, plan.tokens)
     H.score(tally, model, q, against, p, input)
+    if options.meter then
+      options.meter.states_seconds, options.meter.share = middle - begin, plan.metered
+      options.meter.seconds = native.core.clock() - begin
+    end
     progress(#tally.nll, plan.tokens)
   end
   states:commit()
@@ -115,8 +123,10 @@ function H.plan(model, options)
     model.config.bos_token_id))
   local share = options.share or 1
   windows = H.spread(windows, share)
-  local plan = { name = parsed.name, share = share, windows = windows,
-    batches = protocol.batches(windows), counts = {}, sizes = {}, tokens = 0, bytes = 0 }
+  local batches = protocol.batches(windows)
+  local metered = options.meter and H.first(windows, batches)
+  local plan = { name = parsed.name, share = share, windows = windows, metered = metered,
+    batches = batches, counts = {}, sizes = {}, tokens = 0, bytes = 0 }
   for i, window in ipairs(windows) do
     if #window.ids > model.context then
       check.fail("protocol '%s': a window has %d tokens, expected at most %d (the context of '%s')",
@@ -127,6 +137,20 @@ function H.plan(model, options)
     plan.bytes = plan.bytes + window.bytes
   end
   return plan
+end
+
+--- Leave two batches, of which the second finds everything warm, and give the share of the windows
+--- that it has.
+function H.first(windows, batches)
+  local last = batches[2] or batches[1]
+  local share = (last.to - last.from + 1) / #windows
+  for i = #windows, last.to + 1, -1 do
+    windows[i] = nil
+  end
+  for i = #batches, 3, -1 do
+    batches[i] = nil
+  end
+  return share
 end
 
 --- That share of the windows, at least one, spread evenly over the text.
@@ -316,7 +340,7 @@ end
 
 H.option_types = {
   text = "string", data = "string", protocol = "string", against = "table", cache = "string",
-  on_progress = "function", share = "number",
+  meter = "table", on_progress = "function", share = "number",
 }
 
 function H.check_options(options)

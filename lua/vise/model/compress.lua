@@ -27,8 +27,8 @@ local H = {}
 ---@field cache? vise.Cache keeps results, for models that were identified
 ---@field recipe? string digest of the recipe in which methods of its own are written
 ---@field on_note? fun(place: string, text: string) trouble that a method got over
----@field on_result? fun(place: string, is_cached: boolean, parts: table|nil) a weight has been
---- made, or found; what decides it, by the words for it
+---@field on_result? fun(place: string, is_cached: boolean, parts: table|nil, seconds: number) a
+--- weight has been made, or found; what decides it, by the words for it
 
 --- A new model. Raises for rules that cannot be followed.
 ---@param model vise.Model
@@ -127,6 +127,7 @@ end
 --- Places that own a weight, each with the names it has and whether its inputs have statistics:
 --- {name, shape, names, has_site}.
 function H.owners(model)
+  model = model._whole or model -- rules for a rehearsal are those for the whole model
   local list, by_name, has_site = {}, {}, {}
   for _, site in ipairs(model:sites()) do
     for _, name in ipairs(site.places) do

@@ -430,8 +430,8 @@ end
 
 --- Fields that a model may lack.
 H.optional = {
-  _disk_bytes = true, _key = true, _original = true, _tokenizer_file = true, context = true,
-  image = true, moments = true, path = true, reach = true,
+  _disk_bytes = true, _key = true, _original = true, _scale = true, _tokenizer_file = true,
+  _whole = true, context = true, image = true, moments = true, path = true, reach = true,
 }
 
 function H.metatable.__tostring(model)

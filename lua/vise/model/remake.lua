@@ -228,7 +228,7 @@ function Remake:_apply(place, step, extra)
   if key and (step.stats or seconds * H.bytes_per_second > result:bytes()) then
     self._context.cache:put_weight(key, result, { note = note })
   end
-  self:_done(place, false)
+  self:_done(place, false, seconds)
   return result
 end
 
@@ -243,7 +243,7 @@ function Remake:_cached(place)
     return nil
   end
   self:_note(place, about.note)
-  self:_done(place, true)
+  self:_done(place, true, 0.0)
   return weight
 end
 
@@ -397,9 +397,9 @@ function Remake:_note(place, text)
   end
 end
 
-function Remake:_done(place, is_cached)
+function Remake:_done(place, is_cached, seconds)
   if self._context.on_result then
-    self._context.on_result(place, is_cached, self._parts[place])
+    self._context.on_result(place, is_cached, self._parts[place], seconds)
   end
 end
 

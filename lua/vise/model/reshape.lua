@@ -28,7 +28,7 @@ function M.run(model, parts)
     tokenizer = model._tokenizer,
     tokenizer_file = model._tokenizer_file,
   })
-  reshaped._key = parts.key
+  reshaped._key, reshaped._scale = parts.key, model._scale
   reshaped.fallbacks = model.fallbacks
   reshaped.notes = table.move(model.notes, 1, #model.notes, 1, {})
   return reshaped

@@ -37,8 +37,10 @@ end
 ---@param event table
 ---@return boolean
 function M.is_last(event)
-  return event.event == "end" or event.event == "failure" or event.event == "description"
+  return H.last[event.event] or false
 end
+
+H.last = { description = true, ["end"] = true, failure = true, long = true }
 
 function H.text(value)
   return type(value) == "string" and value or nil
@@ -164,6 +166,9 @@ H.forms = {
   losses = { name = H.text, points = H.points },
   row = { row = M.row, is_kept = H.truth },
   saved = { artifact = M.artifact, rows = H.indices, errors = H.errors },
+  estimate = { seconds = H.number, memory_bytes = H.count, writable_bytes = H.count,
+    file_bytes = H.count, cache_bytes = H.count },
+  long = {},
   failure = { message = H.text, code = H.code },
   ["end"] = { peak_memory_bytes = H.count },
 }

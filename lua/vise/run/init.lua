@@ -15,6 +15,7 @@ local param = require("vise.param")
 local place = require("vise.place")
 local protocol = require("vise.metric.protocol")
 local record = require("vise.run.record")
+local rehearsal = require("vise.run.rehearsal")
 local sandbox = require("vise.run.sandbox")
 
 local M = {}
@@ -34,12 +35,17 @@ local H = {}
 ---@field includes? vise.Include[] the only files it may include; those of its folder if absent
 ---@field description? table what M.describe says, where it was asked before
 ---@field share? number score that share of the windows only; all if absent
----@field on_event? fun(event: table) progress, log and row events of the child
+---@field rehearse? "only"|"long" rehearse, and that is all; rehearse before a stage takes long
+---@field on_event? fun(event: table) progress, log and row events of the child, and what was
+--- estimated: { event = "rehearsed", estimate, message }
 
 ---@class vise.Run
 ---@field directory string
 ---@field rows table[] one for each measured model
 ---@field record table what run.json holds
+
+---@class vise.Rehearsed
+---@field estimate vise.Estimate
 
 --- Read a recipe file.
 ---@param path string
@@ -140,9 +146,9 @@ function M.resolve(recipe, rows, given)
   return values, inputs
 end
 
---- Run a recipe.
+--- Run a recipe, or rehearse it.
 ---@param request vise.RunRequest
----@return vise.Run|nil
+---@return vise.Run|vise.Rehearsed|nil
 ---@return string|nil message
 ---@return string|nil code
 function M.execute(request)
@@ -172,6 +178,9 @@ function M.execute(request)
   end
   local partial <close> = H.partial(directory)
   local run = record.new(request, description, values, inputs)
+  if request.rehearse == "only" then
+    return H.rehearse_only(partial.path, run, request)
+  end
   message, code = H.fill(partial.path, run, request)
   if message then
     return nil, message, code
@@ -262,6 +271,17 @@ function H.partial(directory)
   })
 end
 
+--- The estimate alone; nothing stays.
+function H.rehearse_only(path, run, request)
+  local parent = path:match("^(.+)/")
+  local is_new = parent and native.file.stat(parent) == nil
+  local estimate, message, code = rehearsal.run(run, request, path)
+  if is_new then
+    os.remove(parent)
+  end
+  return estimate and { estimate = estimate } or nil, message, code
+end
+
 --- Let the child fill the directory, then write the record; nil or message, code.
 function H.fill(path, run, request)
   local ok, message, code = native.file.make_dirs(path)
@@ -274,17 +294,17 @@ function H.fill(path, run, request)
   if not ok then
     return message, code
   end
-  ok, message, code = host.run(job, {
-    on_event = function(event)
-      local problem = run:take(event)
-      if problem == nil and request.on_event then
-        request.on_event(event)
-      end
-      return problem
-    end,
-    limits = request.limits or {},
-    is_open = request.is_open,
-  })
+  job.long_seconds = request.rehearse and rehearsal.LONG or nil
+  local is_long
+  ok, message, code, is_long = H.play(job, run, request)
+  if is_long then
+    ok, message, code = H.rehearse(path, run, request)
+    if not ok then
+      return message, code
+    end
+    job.long_seconds = nil
+    ok, message, code = H.play(job, run, request)
+  end
   if ok and request.is_untrusted then -- its own, and gone with it
     ok, message, code = native.file.remove_tree(job.cache)
   end
@@ -295,6 +315,37 @@ function H.fill(path, run, request)
   if not ok then
     return message, code
   end
+end
+
+--- Is there room for the run? Said, and put into the record.
+function H.rehearse(path, run, request)
+  request.on_event = request.on_event or function() end
+  request.on_event({ event = "stage", stage = "rehearsal" })
+  local estimate, message, code = rehearsal.run(run, request, path .. "/rehearsal")
+  if estimate == nil then
+    return nil, message, code
+  end
+  run:restart(estimate or nil)
+  request.on_event({ event = "rehearsed", estimate = estimate or nil, message = message })
+  return true
+end
+
+--- Let a child run the recipe: what host.run gives, and whether it ended because it would be long.
+function H.play(job, run, request)
+  local is_long = false
+  local ok, message, code = host.run(job, {
+    on_event = function(event)
+      is_long = event.event == "long"
+      local problem = run:take(event)
+      if problem == nil and request.on_event then
+        request.on_event(event)
+      end
+      return problem
+    end,
+    limits = request.limits or {},
+    is_open = request.is_open,
+  })
+  return ok, message, code, is_long
 end
 
 return M

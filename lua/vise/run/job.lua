@@ -1,22 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- The job that a recipe's `run` gets: open, compress, measure, save, log. Every verb raises.
+-- A verb loads the modules that only it needs, so that a run pays for what its recipe does.
 
-local artifact = require("vise.artifact")
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
 local check = require("vise.check")
 local claims = require("vise.run.claims")
-local errors = require("vise.run.errors")
-local fit = require("vise.fit")
-local images = require("vise.images")
-local metric = require("vise.metric")
-local model = require("vise.model")
 local native = require("vise.native")
 local recipe = require("vise.recipe")
 local record = require("vise.run.record")
-local save = require("vise.model.save")
-local train = require("vise.train")
-local training = require("vise.run.training")
 local why = require("vise.run.why")
 
 local M = {}
@@ -105,7 +97,7 @@ end
 function H:open(input)
   local found = self:_find(input, "model", "open")
   self:note("open " .. found.given)
-  local opened = assert(model.open(found.path))
+  local opened = assert(require("vise.model").open(found.path))
   opened:_identify(found.sha256)
   return self:_model_handle(opened)
 end
@@ -114,7 +106,8 @@ end
 ---@param opts vise.JobTrainOptions texts, data and models by their handles; `tokenizer` may be a
 --- model
 function H:train(opts)
-  local given = H.plain("train", opts, H.train_names)
+  local training = require("vise.run.training")
+  local given = H.plain("train", opts, training.NAMES)
   given.model = opts.model and self:_model(opts.model, "train: model")
   given.distill = opts.distill and self:_distill(opts.distill)
   if self._opened[opts.tokenizer] then
@@ -201,8 +194,9 @@ function H:compress(m, rules)
   self._n_compressed = self._n_compressed + 1
   local step = ("compress %d: "):format(self._n_compressed)
   local compressed = m:compress(self:_rules(rules), {
-    on_result = function(place, is_cached, parts)
+    on_result = function(place, is_cached, parts, seconds)
       self._why:step(step .. place, is_cached, parts or {})
+      self:_made(place, seconds)
     end,
     seed = self._request.seed,
     cache = self._kept,
@@ -244,7 +238,7 @@ function H:fit(m, opts)
   if not fitted or fitted.model ~= original then
     local progress
     self._n_fits = (self._n_fits or 0) + 1
-    fitted = { model = original, fit = fit.new(original, {
+    fitted = { model = original, fit = require("vise.fit").new(original, {
       candidates = candidates,
       stats = plan,
       tokens = given.tokens,
@@ -320,12 +314,13 @@ end
 
 function H:_evaluate(m, against, opts, protocol, name)
   self:_make_weights(m, "compress " .. name)
-  local row = assert(metric.evaluate(m, {
+  local row = assert(require("vise.metric").evaluate(m, {
     text = not opts.data and self:_text(opts.text, "measure") or nil,
     data = opts.data and self:_find(opts.data, "data", "measure: data").path,
     protocol = protocol,
     against = against,
     share = self._request.share,
+    meter = self._meter,
     cache = self._kept.path,
     on_progress = self:_progress("measure " .. name, opts.data and "images" or "tokens"),
   }))
@@ -340,7 +335,7 @@ end
 function H:_weigh(m)
   local path = self._cache .. "/weighed.vise"
   assert(native.file.make_dirs(self._cache))
-  local bytes = assert(save.run(m, path, { sync = false })).bytes
+  local bytes = assert(m:save(path, { sync = false })).bytes
   assert(native.file.remove_tree(path))
   return bytes
 end
@@ -349,8 +344,8 @@ end
 function H.measure_parts(m, against, text, protocol, share)
   local model_key, against_key = m:_identity(), against and against:_identity() or ""
   return model_key and against_key and {
-    metric = metric.VERSION, model = model_key, ["model to compare with"] = against_key,
-    text = text, protocol = protocol, share = share or 1,
+    metric = require("vise.metric").VERSION, model = model_key,
+    ["model to compare with"] = against_key, text = text, protocol = protocol, share = share or 1,
   } or nil
 end
 
@@ -364,7 +359,7 @@ function H:save(m)
   end
   self:note("save")
   local path = self._request.directory .. "/model.vise"
-  local saved = assert(save.run(m, path, {
+  local saved = assert(m:save(path, {
     manifest = self:_manifest(),
     on_progress = self:_progress("save", "weights"),
   }))
@@ -374,7 +369,7 @@ function H:save(m)
   self._artifact = {
     file = "model.vise",
     bytes = saved.bytes,
-    packed_bytes = artifact.totals(reader).packed,
+    packed_bytes = require("vise.artifact").totals(reader).packed,
     bits_per_weight = bits_per_weight,
     hash = saved.hash,
   }
@@ -389,7 +384,7 @@ function H:save(m)
   self:_write_rows()
   self:note(("saved model.vise, %d bytes, %s"):format(saved.bytes, saved.hash))
   self._emit({ event = "saved", artifact = self._artifact, rows = native.json.array(indices),
-    errors = errors.measure(m, reader) })
+    errors = require("vise.run.errors").measure(m, reader) })
   return recipe.freeze({ bytes = saved.bytes, hash = saved.hash })
 end
 
@@ -448,11 +443,6 @@ H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "data", "method", "name", "options", "protocol", "text" }
-H.train_names = { "batch", "config", "data", "distill", "length", "model", "name", "prune", "shift",
-  "text", "tokenizer", "train" }
-for _, row in ipairs(train.rows) do
-  H.train_names[#H.train_names + 1] = row.name
-end
 H.steps_between_notes = 10
 H.most_items = 10000
 H.handles = { against = true, candidates = true, data = true, distill = true, model = true,
@@ -578,7 +568,8 @@ end
 
 --- A split of the images that a parameter names.
 function H:_images(handle, split, who)
-  return assert(images.open(self:_find(handle, "data", who .. ": data").path, split))
+  local path = self:_find(handle, "data", who .. ": data").path
+  return assert(require("vise.images").open(path, split))
 end
 
 function H:_text(handle, who)
@@ -600,18 +591,35 @@ function H:_make_weights(m, stage)
   end
 end
 
+--- A weight was made in so many seconds, for a rehearsal to know.
+function H:_made() end
+
 --- Begin a stage: a callback (done, total) that sends ten events a second at most.
 function H:_progress(stage, unit)
-  local last = 0
+  local last, begin = 0, native.core.clock()
   self._emit({ event = "stage", stage = stage })
   return function(done, total)
     local now = native.core.clock()
+    self:_expect(now - begin, done, total)
     if now - last >= 0.1 or done >= total then
       last = now
       self._emit({ event = "progress", done = done, total = total, unit = unit })
     end
   end
 end
+
+--- Is the stage going to be long, and nobody has rehearsed it? Then this is the end, to begin again
+--- after a rehearsal: what is done by now is in the cache.
+function H:_expect(seconds, done, total)
+  local long = self._request.long_seconds
+  if long and done > 0 and native.core.clock() - self._begin > H.unwatched_seconds
+      and seconds * (total - done) / done > long then
+    self._emit({ event = "long" })
+    os.exit(0, true)
+  end
+end
+
+H.unwatched_seconds = 0.5
 
 --- What of this run is sealed into the artifact: nothing of time, host or path.
 function H:_manifest()

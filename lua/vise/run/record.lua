@@ -95,6 +95,15 @@ function H:request(directory)
   }
 end
 
+--- The child begins again, after a rehearsal.
+---@param estimate vise.Estimate|nil
+function H:restart(estimate)
+  self.rows = {}
+  local record = self.record
+  record.kept_rows, record.losses, record.artifact, record.errors = nil, nil, nil, nil
+  record.estimate = estimate
+end
+
 --- Take in an event of the child.
 ---@param event table
 ---@return string|nil problem

@@ -28,6 +28,13 @@ local H = {}
 ---@field shift? integer pixels by which images are moved, 0 if absent
 ---@field name? string that of `model`, or "model", if absent
 
+--- The names of its options.
+M.NAMES = { "batch", "config", "data", "distill", "length", "model", "name", "prune", "shift",
+  "text", "tokenizer", "train" }
+for _, row in ipairs(train.rows) do
+  M.NAMES[#M.NAMES + 1] = row.name
+end
+
 --- A trained model, and what it is known by.
 ---@param kept vise.Cache
 ---@param source string|vise.ImageSet a text or images

@@ -69,8 +69,8 @@ table.move(job.options, 1, #job.options, 1 + #H.options, H.options)
 ---@type vise.Command
 return {
   summary = "run a recipe or a bundle and record it",
-  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--why] [--untrusted] [--out DIR] [--seed N] "
-    .. "[--json]" },
+  usage = { "vise run RECIPE|BUNDLE [NAME=VALUE ...] [--why] [--rehearse] [--untrusted] "
+    .. "[--out DIR] [--seed N] [--json]" },
   positional = {
     { name = "RECIPE|BUNDLE",
       doc = "a Lua file, or one of `vise bundle`, which is always untrusted; "

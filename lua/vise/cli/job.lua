@@ -92,6 +92,9 @@ function M.execute(request, given)
       display:begin(text.printable(event.stage))
     elseif event.event == "log" then
       display:log((event.text:gsub("[^\t]+", text.printable)))
+    elseif event.event == "why" then -- asked for, so said to who wants it quiet too
+      display:clear()
+      term.say(text.printable(event.text))
     elseif event.event == "rehearsed" then
       display:log(event.estimate and rehearsal.text(event.estimate)
         or "no estimate: the rehearsal failed: " .. text.printable(event.message))

@@ -270,8 +270,9 @@ function Remake:_make_key(name)
   if identity == nil or step.stats and stats == nil then
     return nil
   end
-  self._parts[name] = { ["original weight"] = parent, method = identity, options = step.options,
-    statistics = stats or "", seed = self._context.seed or 0 }
+  self._parts[name] = { ["original weight"] = parent, method = step.method,
+    ["version of the method"] = identity, options = step.options, statistics = stats or "",
+    seed = self._context.seed or 0 }
   return cache.key({ "compress", parent, identity, step.options, stats or "",
     self._context.seed or 0 })
 end

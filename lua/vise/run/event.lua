@@ -163,6 +163,7 @@ H.forms = {
   stage = { stage = H.text },
   progress = { done = H.number, total = H.number, unit = H.text },
   log = { text = H.text },
+  why = { text = H.text },
   losses = { name = H.text, points = H.points },
   row = { row = M.row, is_kept = H.truth },
   saved = { artifact = M.artifact, rows = H.indices, errors = H.errors },

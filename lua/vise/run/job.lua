@@ -409,7 +409,8 @@ end
 function H:finish()
   for _, line in ipairs(self._why:finish()) do
     if self._request.why then
-      self:log("%s", line)
+      self:note(line)
+      self._emit({ event = "why", text = line })
     end
   end
   self:_write_rows()

@@ -5,6 +5,7 @@
 local cache = require("vise.cache")
 local check = require("vise.check")
 local native = require("vise.native")
+local places = require("vise.model.places")
 
 local M = {}
 local Why = {}
@@ -18,7 +19,7 @@ local H = {}
 ---@param path string
 ---@return vise.Why
 function M.new(kept, path)
-  local key = cache.key({ "why", path })
+  local key = cache.key({ "why 2", path })
   return setmetatable({ _kept = kept, _key = key, _before = kept:table(key) or {}, _steps = {},
     _now = {} }, Why)
 end
@@ -31,46 +32,93 @@ function Why:step(name, is_cached, parts)
   if self._now[name] then
     return
   end
-  local digests = {}
-  for word, part in check.sorted_pairs(parts) do
-    digests[word] = native.core.sha256(native.json.encode({ part })):sub(1, 16)
-  end
-  self._now[name] = digests
+  local facts = H.facts(parts)
+  self._now[name] = facts
   self._steps[#self._steps + 1] = { name = name, text = is_cached and "cached"
-    or H.reason(self._before[name], digests) }
+    or H.reason(self._before[name], facts) }
 end
 
---- One line a step, in their order; and remember this run for the next.
+--- One line for steps of which the same is to say, in their order; and remember this run for the
+--- next.
 ---@return string[]
 function Why:finish()
   if #self._steps == 0 then
     return {}
   end
-  for name, digests in pairs(self._now) do
-    self._before[name] = digests
+  for name, facts in pairs(self._now) do
+    self._before[name] = facts
   end
   self._kept:put_table(self._key, self._before)
-  local lines = {}
-  for i, step in ipairs(self._steps) do
-    lines[i] = ("%s: %s"):format(step.name, step.text)
+  local groups, by_line = {}, {}
+  for _, step in ipairs(self._steps) do
+    local verb, place = step.name:match("^(compress %d+: )(.+)$")
+    local line = verb and verb .. "%s: " .. step.text or step.name .. step.text
+    local group = by_line[line]
+    if group == nil then
+      group = { verb = verb or "", text = step.text }
+      groups[#groups + 1], by_line[line] = group, group
+    end
+    group[#group + 1] = place or step.name
   end
-  return lines
+  for i, group in ipairs(groups) do
+    local names = #group == 1 and group[1]
+      or ("%s (%d weights)"):format(places.summary(group), #group)
+    groups[i] = ("%s%s: %s"):format(group.verb, names, group.text)
+  end
+  return groups
+end
+
+--- What decides a step, by the words for it: what a person would recognize as it is, the rest as a
+--- list of its digest.
+function H.facts(parts)
+  local facts = {}
+  for word, part in check.sorted_pairs(parts) do
+    if type(part) == "table" and part[1] == nil then -- options
+      for name, fact in pairs(H.facts(part)) do
+        facts[name] = fact
+      end
+    elseif H.is_plain(part) then
+      facts[word] = part
+    else
+      facts[word] = { native.core.sha256(native.json.encode({ part })):sub(1, 16) }
+    end
+  end
+  return facts
+end
+
+function H.is_plain(part)
+  return type(part) == "number" or type(part) == "boolean"
+    or type(part) == "string" and #part <= 32 and part ~= ""
 end
 
 function H.reason(before, now)
   if before == nil then
     return "done, for the first time"
   end
-  local changed = {}
-  for word, digest in check.sorted_pairs(now) do
-    if before[word] ~= digest then
-      changed[#changed + 1] = word
+  local all, changed = {}, {}
+  for _, facts in ipairs({ before, now }) do
+    for word in pairs(facts) do
+      all[word] = true
     end
+  end
+  for word in check.sorted_pairs(all) do
+    changed[#changed + 1] = H.change(word, before[word], now[word])
   end
   if #changed == 0 then
     return "done, the cache did not have it any more"
   end
-  return "done, because of another " .. table.concat(changed, ", another ")
+  return "done, because of " .. table.concat(changed, ", ")
+end
+
+--- "bits 4 -> 3", or "another text"; nil if nothing changed.
+function H.change(word, was, is)
+  if type(was) == "table" and type(is) == "table" then
+    return was[1] ~= is[1] and "another " .. word or nil
+  elseif was ~= is and type(was) ~= "table" and type(is) ~= "table" then
+    return ("%s %s -> %s"):format(word, was == nil and "none" or check.plain(was),
+      is == nil and "none" or check.plain(is))
+  end
+  return was ~= is and "another " .. word or nil
 end
 
 return M

@@ -122,6 +122,28 @@ function TestChannels:test_channels_that_are_zero_go_and_leave_the_logits()
   lu.assertTrue(H.distance(H.logits(pruned, batch):table(), expected) < 2e-5)
 end
 
+--- Channel 5 of the last stream, which the head alone reads, is always 1: its bias takes that over
+--- (channel 2 of the first stream is 0).
+--- Channel 2 within each block is 0.5: all but the windows at the border lose nothing.
+function TestChannels:test_what_a_constant_channel_gave_goes_into_biases_and_means()
+  local function constant(name, values)
+    local is_last = name:find("layer2%.0%.bn2") or name:find("layer2%.0%.downsample%.1")
+    local is_inner = name:find("layer%d%.%d%.bn1")
+    local is_first = name:find("^bn1") or name:find("layer1%.%d%.bn2")
+    local channel = is_last and 5 or (is_inner or is_first) and 2
+    if channel and (name:find("weight") or name:find("bias")) then
+      values[channel] = name:find("bias") and not is_first and 0.5 or 0
+    end
+  end
+  local m, batch, expected, plan = H.case({ image_size = 16 }, constant)
+  for of, bound in pairs({ stages = 2e-5, blocks = 0.05 }) do
+    local changed = of == "stages" and { 2, 4 } or { 2, 2, 4 }
+    local pruned = H.prune(m, plan, { sparsity = 0.34, of = of, damping = 1e-6 })
+    lu.assertEquals(pruned.config[of == "stages" and "hidden_sizes" or "inner_sizes"], changed)
+    lu.assertTrue(H.distance(H.logits(pruned, batch):table(), expected) < bound, of)
+  end
+end
+
 --- Two channels within a block say the same, so least squares let either go for nothing.
 function TestChannels:test_of_two_equal_channels_one_goes_for_nothing()
   local m, batch, expected, plan = H.case({ hidden_sizes = { 4, 4 }, depths = { 1, 1 } },
@@ -133,22 +155,7 @@ function TestChannels:test_of_two_equal_channels_one_goes_for_nothing()
         values[4] = values[1]
       end
     end)
-  local streams = {}
-  for _, coupling in ipairs(m:coupled()) do
-    streams[#streams + 1] = coupling.name:find("%.blocks%.") and coupling or nil
-  end
-  m.coupled = function()
-    return streams
-  end
-  local channels = require("vise.model.channels")
-  local reshape = require("vise.model.reshape")
-  local config = reshape.config
-  reshape.config = function(of, values) -- the stages stay
-    values.hidden_sizes = of.config.hidden_sizes
-    return config(of, values)
-  end
-  local pruned = channels.run(m, { sparsity = 0.25, damping = 1e-6 }, { calibration = plan })
-  reshape.config = config
+  local pruned = H.prune(m, plan, { sparsity = 0.25, of = "blocks", damping = 1e-6 })
 
   lu.assertEquals(pruned.config.inner_sizes, { 3, 3 })
   lu.assertTrue(H.distance(H.logits(pruned, batch):table(), expected) < 2e-3)

@@ -19,6 +19,8 @@ return {
   params = {
     { name = "sparsity", kind = "real", default = 0.25, min = 0, max = 0.99,
       doc = "share of the channels that go from each stage and each block; one at least stays" },
+    { name = "of", kind = "choice", default = "all", choices = { "all", "blocks", "stages" },
+      doc = "channels within the blocks, those between them, or both" },
     { name = "damping", kind = "real", default = 0.01, min = 1e-6, max = 1,
       doc = "added to the diagonal of the covariance, in units of its mean" },
   },

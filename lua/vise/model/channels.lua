@@ -33,7 +33,7 @@ local H = {}
 
 --- The model with a share of the channels of every stream gone, one at least left.
 ---@param model vise.Model
----@param options { sparsity: number, damping: number }
+---@param options { sparsity: number, of: string, damping: number }
 ---@param extra table as of a method of scope model
 ---@return vise.Model
 function M.run(model, options, extra)
@@ -58,7 +58,9 @@ function H.streams(model, options)
   for i, coupling in ipairs(model:coupled()) do
     local stream = { name = coupling.name, size = coupling.size, writers = {}, readers = {},
       kept = {}, dropped = {} }
-    stream.goal = math.min(math.floor(options.sparsity * coupling.size + 1e-6), coupling.size - 1)
+    local kind = coupling.name:find("%.blocks%.") and "blocks" or "stages"
+    stream.goal = (options.of == "all" or options.of == kind)
+      and math.min(math.floor(options.sparsity * coupling.size + 1e-6), coupling.size - 1) or 0
     for channel = 0, coupling.size - 1 do
       stream.kept[channel + 1] = channel
     end

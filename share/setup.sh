@@ -8,15 +8,17 @@ packages="build-essential cmake ninja-build pkg-config
   libsqlite3-dev libseccomp-dev gnuplot-nox libjs-chart.js
   lua-unit lua-check libcmocka-dev libsimde-dev clang-format"
 
-if [ $# -gt 0 ]; then
+target=${1:-all}
+if [ $# -gt 1 ] || { [ "$target" != all ] && [ "$target" != vise ]; }; then
   cat <<END
-usage: sh share/setup.sh
+usage: sh share/setup.sh [vise]
 
 Installs the Debian packages that vise is built and tested with (those missing, with sudo when not
-root), then configures and builds the release form in build/. The packages:
+root), then configures and builds the release form in build/: the program alone if \`vise\` is said,
+which is half of the work, else the module for lua5.4 and the tests too. The packages:
   $packages
 END
-  [ "$1" = --help ] || [ "$1" = -h ] || exit 2
+  [ "$target" = --help ] || [ "$target" = -h ] || exit 2
   exit 0
 fi
 
@@ -56,5 +58,5 @@ if [ ! -f build/build.ninja ] && [ ! -f build/Makefile ]; then
   cmake --preset release
 fi
 echo "setup: building"
-cmake --build build --parallel
+cmake --build build --parallel --target "$target"
 echo "setup: done; the program is build/vise"

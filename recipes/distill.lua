@@ -53,14 +53,14 @@ return vise.recipe {
       { match = "*.*", method = "gptq", bits = 4, group = 64, stats = stats(taught) },
       { match = "*", method = "rtn", bits = 4, group = 64 },
     })
-    job:save(small)
     local row = measure(small, "the same at 4 bits", teacher)
+    local bytes = job:save(small).bytes
 
     job:log("the teacher's student is %.4f ± %.4f nats a token better than the text's",
       -gain.nll_delta, gain.nll_delta_se)
     local parameters = teacher:parameters()
     job:log("%d of %d parameters in %d bytes, 1/%.1f of the teacher's %d in f32: KL %.4f ± %.4f",
-      small:parameters(), parameters, row.bytes, 4 * parameters / row.bytes, 4 * parameters,
+      small:parameters(), parameters, bytes, 4 * parameters / bytes, 4 * parameters,
       row.kl, row.kl_se)
   end,
 }

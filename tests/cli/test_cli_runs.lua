@@ -123,9 +123,33 @@ function TestRuns:test_compress_records_a_recipe_that_makes_the_same_artifact()
 
   lu.assertEquals(again.artifact.hash, made.artifact.hash)
   lu.assertEquals(made.rows, {})
-  lu.assertStrContains(record.recipe.text, "bits = vise.param.enum { 3, 4, 2, 5, 6, 8,")
+  lu.assertStrContains(record.recipe.text, "bits = vise.param.enum { 3, 2, 4, 5, 6, 8,")
   lu.assertEquals({ record.parameters.method, record.parameters.bits, record.parameters.group,
     record.parameters.symmetric, record.parameters.search }, { "rtn", 3, 32, false, "mse" })
+end
+
+--- What stands beside the numbers of a row is looked at before anything is measured.
+function TestRuns:test_labels_of_a_row_are_few_and_short()
+  local subject, path = program.subject(), program.folder() .. "/labels.lua"
+  for fields, message in pairs({
+    ['name = ("x"):rep(201)'] = "measure: name is a text of 201 bytes, expected at most 200 bytes",
+    ['method = ("x"):rep(1e6)'] = "measure: method is a text of 1000000 bytes, expected at most",
+    ["options = { bits = 0 / 0 }"] = "measure: options: 'bits' is ",
+    ["options = { bits = {} }"] = "measure: options: 'bits' is a table, expected a text of at most",
+  }) do
+    assert(native.file.replace(path, ([[
+local vise = require "vise"
+return vise.recipe {
+  params = { model = vise.param.model(), text = vise.param.text() },
+  run = function(p, job)
+    job:measure(job:open(p.model), { text = p.text, protocol = "nll-64", %s })
+  end,
+}]]):format(fields)))
+    local _, code, errors = program.run({ "run", path, "model=" .. subject.model,
+      "text=" .. subject.text, "--out", program.folder() .. "/labels" })
+    lu.assertEquals(code, 1)
+    lu.assertStrContains(errors, message)
+  end
 end
 
 function TestRuns:test_verify_sees_one_changed_byte()

@@ -158,6 +158,14 @@ function TestReproduce:test_a_path_in_a_bundle_is_not_followed_to_another_file()
   lu.assertStrContains(errors, "missing text=... (text of sha256 ")
 end
 
+function TestReproduce:test_what_claims_nothing_does_not_pass()
+  local path = H.write("silent.lua", 'return require("vise").recipe { run = function() end }')
+  local output, code = program.run({ "reproduce", path, "--out", H.out("silent") })
+
+  lu.assertEquals(code, 1)
+  lu.assertStrContains(output, "nothing is claimed, expected claims, measured rows or an artifact")
+end
+
 function TestReproduce:test_a_bundle_holds_the_files_that_its_recipe_includes()
   assert(native.file.make_dirs(H.folder .. "/parts"))
   H.write("parts/rule.lua", 'return { match = "*", method = "rtn", bits = 4, group = 16 }')

@@ -82,7 +82,7 @@ function TestVerify:test_a_sound_run_directory()
     holds[i] = file.name .. ": " .. file.holds
   end
   lu.assertEquals(holds, { "run.json: recipe, 3 parameters, 2 hashes of inputs, as sealed",
-    "metrics.jsonl: 1 measured row, as in run.json", "ledger.json: 9 tensors, as in model.vise",
+    "metrics.jsonl: 1 measured row, as in run.json", "ledger.json: 22 tensors, as in model.vise",
     "log.txt: the bytes whose digest is in run.json" })
 end
 

@@ -285,6 +285,13 @@ function H:measure(m, opts)
   if given.protocol == nil then
     check.fail("measure: protocol is missing, expected the name of one")
   end
+  for _, row in ipairs(H.measure_rows) do
+    local value = given[row.name]
+    if value ~= nil and not H.is_short(value) then
+      check.fail("measure: %s is %s, expected at most %d bytes", row.name, H.quoted(value),
+        H.longest_label)
+    end
+  end
   local against = opts.against and self:_model(opts.against, "measure: against")
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local input = opts.data and self:_find(opts.data, "data", "measure: data")
@@ -463,21 +470,37 @@ function H.plain(who, opts, names)
   return plain
 end
 
---- The options of a row: names with a text, a number, true or false.
+--- The options of a row: few names, each with a short text, a number, true or false.
 function H.labels(options)
   if options == nil then
     return nil
   end
-  local labels = {}
+  local labels, n = {}, 0
   for name, value in pairs(options) do
-    local kind = type(value)
-    if type(name) ~= "string" or kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
-      check.fail("measure: options: %s is %s, expected a text, a number, true or false",
-        check.quote(name), check.quote(value))
+    n = n + 1
+    local is_fit = type(value) == "boolean" or type(value) == "number" and value - value == 0
+      or H.is_short(value)
+    if not H.is_short(name) or not is_fit or n > H.most_labels then
+      check.fail("measure: options: %s is %s, expected a text of at most %d bytes, a number, true "
+        .. "or false, and at most %d of them", H.quoted(name), H.quoted(value), H.longest_label,
+        H.most_labels)
     end
     labels[name] = value
   end
   return labels
+end
+
+H.longest_label = 200
+H.most_labels = 64
+
+function H.is_short(value)
+  return type(value) == "string" and #value <= H.longest_label
+end
+
+--- For a message, which a long text would not make clearer.
+function H.quoted(value)
+  return type(value) == "string" and not H.is_short(value) and ("a text of %d bytes"):format(#value)
+    or check.quote(value)
 end
 
 --- A recipe's list of tables as plain ones.

@@ -53,6 +53,8 @@ function M.compare(bundle, result)
     if obtained == nil or #bundle.rows == 0 and not is_same then
       report.passed = false -- nothing else is claimed of an artifact
     end
+  elseif #report.numbers + #report.claims == 0 then
+    report.passed = false -- what claims nothing shows nothing
   end
   return report
 end

@@ -48,7 +48,7 @@ function H.print(report)
         artifact.claimed:sub(1, 16)) or ("artifact: %s, claimed %s\n"):format(
         artifact.obtained or "none was saved", artifact.claimed))
   elseif #rows == 0 then
-    term.write("nothing is claimed\n")
+    term.write("nothing is claimed, expected claims, measured rows or an artifact\n")
   end
   term.write(("%s: %s\n"):format(report.run, report.passed and term.style(1, "green", "pass")
     or term.style(1, "red", "FAIL")))

@@ -13,7 +13,7 @@ return vise.recipe {
     tokens = vise.param.int { 8192, min = 256, doc = "calibration tokens" },
     bits = vise.param.enum { 3, 2, 4, doc = "of most weights" },
   },
-  claims = { kl = { "<=", 0.1 } },
+  claims = { kl = { "<=", 0.025 } },
   run = function(p, job)
     local original = job:open(p.model)
     local stats = job:calibrate(original,

@@ -222,6 +222,12 @@ function TestChannels:test_what_does_not_fit_is_refused()
     "model '" .. m.name .. "' reads images, expected data")
 end
 
+function TestChannels:test_fit_says_that_it_is_for_texts()
+  local m, _, _, plan = H.case()
+  lu.assertErrorMsgContains("fit: stats are over images, expected them over a text",
+    require("vise.fit").new, m, { candidates = { { method = "rtn" } }, stats = plan }, { seed = 0 })
+end
+
 function TestChannels.tearDownClass()
   native.file.remove_tree(H.folder)
 end

@@ -86,6 +86,8 @@ function H.check(options)
       check.quote(options.candidates))
   elseif not calibration.is(options.stats) then
     check.fail("fit: stats are %s, expected a calibration", check.quote(options.stats))
+  elseif options.stats.data then
+    check.fail("fit: stats are over images, expected them over a text (of a model of tokens)")
   end
   local method = require("vise.method")
   for i, candidate in ipairs(options.candidates) do

@@ -112,7 +112,7 @@ end
 function H.use(topic)
   local stats, file = "", ""
   if #topic.needs > 0 then
-    stats, file = ", stats = stats", " --text FILE"
+    stats, file = ", stats = stats", topic.arch == "convnet" and " --data DIR" or " --text FILE"
   end
   local match, pattern = 'match = "*.*", ', " --match '*.*'"
   if topic.scope == "model" then

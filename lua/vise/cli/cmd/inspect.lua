@@ -179,7 +179,7 @@ end
 function H.group(places, all)
   local rows, by_key = {}, {}
   for _, place in ipairs(places) do
-    local name = all and place.name or place.name:gsub("%f[%d]%d+%f[%D]", "*")
+    local name = all and place.name or place.name:gsub("%.%d+%f[%.\0]", ".*")
     local shape = ("[%d, %d]"):format(place.shape[1], place.shape[2])
     local key = table.concat({ name, shape, place.format, place.tied_to or "" }, " ")
     local row = by_key[key]

@@ -8,7 +8,7 @@ return vise.recipe {
   params = {
     text = vise.param.text { "share/text/tales.train.txt", doc = "the text to learn" },
     test = vise.param.text { "share/text/tales.test.txt", doc = "the text to measure on" },
-    steps = vise.param.int { 6000, min = 1, doc = "updates, each by `batch` windows" },
+    steps = vise.param.int { 4000, min = 1, doc = "updates, each by `batch` windows" },
     batch = vise.param.int { 4, min = 1, doc = "windows of a step" },
     rate = vise.param.real { 0.003, min = 0, doc = "the greatest learning rate" },
     temperature = vise.param.real { 0.7, min = 0, doc = "of the sample" },

@@ -29,7 +29,7 @@ typedef struct job {
   int64_t m, k, n_rows, n_columns; /* of weights, and of units */
   const vise_prune_factors *factors;
   const vise_prune_options *options;
-  float *scores;    /* of each worker: a row of units */
+  float *scores;    /* of each worker: a row of units, and those of them that are near the cut */
   int64_t *counts;  /* of each worker: BINS */
   int64_t *n_equal; /* of each row of units, then how many of them go */
   cut all;          /* per tensor */
@@ -57,7 +57,7 @@ static void score_blocks(const job *s, int64_t u, float *out) {
 
 /* The scores of row `u` of units, in this worker's scratch. */
 static float *scores_of(const job *s, int64_t u, int worker) {
-  float *out = s->scores + worker * s->n_columns;
+  float *out = s->scores + worker * 2 * s->n_columns;
   if (s->options->rows * s->options->columns > 1) {
     score_blocks(s, u, out);
     return out;
@@ -78,7 +78,10 @@ static uint32_t key_of(float score) {
 static void count(int64_t *counts, const float *scores, int64_t n, uint32_t key, int level) {
   const int shift = shifts[level], above = shift + widths[level];
   const uint32_t mask = (1u << widths[level]) - 1;
-  for (int64_t j = 0; j < n; j++) {
+  for (int64_t j = 0; j < n && level == 0; j++) { /* all begin with a 0: their sign */
+    counts[key_of(scores[j]) >> shift]++;
+  }
+  for (int64_t j = 0; j < n && level > 0; j++) {
     const uint32_t bits = key_of(scores[j]);
     counts[bits >> shift & mask] += bits >> above == key >> above;
   }
@@ -106,12 +109,15 @@ static void clear_unit(const job *s, int64_t u, int64_t b) {
   }
 }
 
-/* The same where units are weights; ties are few, and there is no other branch to guess. */
+/* The same where units are weights: first without a branch, then the ties, of which few go. */
 static void apply_to_weights(float *x, const float *scores, int64_t k, cut c) {
+  float least;
+  memcpy(&least, &c.key, sizeof least);
   for (int64_t j = 0; j < k; j++) {
-    const uint32_t key = key_of(scores[j]);
-    x[j] = key < c.key ? 0.0f : x[j];
-    if (key == c.key && c.n_equal > 0) {
+    x[j] = scores[j] < least ? 0.0f : x[j];
+  }
+  for (int64_t j = 0; j < k && c.n_equal > 0; j++) {
+    if (scores[j] == least) {
       c.n_equal--;
       x[j] = 0.0f;
     }
@@ -135,15 +141,33 @@ static void apply(const job *s, int64_t u, const float *scores, cut c) {
 
 /* ---- each row by itself ---- */
 
+/* The scores whose bits before `level` are those of `key`, which is most of what there is to know:
+   the levels to come look at no others. Returns how many. */
+static int64_t take_near(float *out, const float *scores, int64_t n, uint32_t key, int level) {
+  const int above = shifts[level] + widths[level];
+  int64_t n_near = 0;
+  for (int64_t j = 0; j < n; j++) {
+    out[n_near] = scores[j];
+    n_near += key_of(scores[j]) >> above == key >> above;
+  }
+  return n_near;
+}
+
 static void cut_rows(void *arg, int64_t begin, int64_t end, int worker) {
   const job *s = arg;
   int64_t *counts = s->counts + worker * BINS;
   for (int64_t u = begin; u < end; u++) {
-    const float *scores = scores_of(s, u, worker);
+    const float *scores = scores_of(s, u, worker), *near = scores;
+    float *scratch = s->scores + (worker * 2 + 1) * s->n_columns;
+    int64_t n_near = s->n_columns;
     cut c = {0, n_pruned(s, s->n_columns)};
     for (int level = 0; level < LEVELS; level++) {
-      memset(counts, 0, BINS * sizeof *counts);
-      count(counts, scores, s->n_columns, c.key, level);
+      if (level > 0) {
+        n_near = take_near(scratch, near, n_near, c.key, level);
+        near = scratch;
+      }
+      memset(counts, 0, ((size_t)1 << widths[level]) * sizeof *counts);
+      count(counts, near, n_near, c.key, level);
       descend(&c, counts, level);
     }
     apply(s, u, scores, c);
@@ -231,7 +255,7 @@ vise_status vise_prune_mask(float *x,
            .options = options};
   const int64_t grain = 1 + CHUNK_WEIGHTS / (k * options->rows + 1);
   void *scores = NULL, *counts = NULL;
-  VISE_TRY(vise_mem_alloc_array(&scores, vise_threads() * s.n_columns, sizeof(float), err));
+  VISE_TRY(vise_mem_alloc_array(&scores, vise_threads() * 2 * s.n_columns, sizeof(float), err));
   vise_status st =
       vise_mem_alloc_array(&counts, vise_threads() * BINS + s.n_rows, sizeof(int64_t), err);
   if (st == VISE_OK) {

@@ -47,9 +47,15 @@ static bool is_empty_block(const making *a, int64_t u, int64_t b) {
 }
 
 static int64_t count_numbers(const float *x, int64_t n) {
+  enum { RUN = 1 << 20 }; /* counted in 32 bits, of which a vector holds more */
   int64_t count = 0;
-  for (int64_t j = 0; j < n; j++) {
-    count += x[j] != 0.0f;
+  for (int64_t from = 0; from < n; from += RUN) {
+    const int64_t end = n - from < RUN ? n : from + RUN;
+    int32_t some = 0;
+    for (int64_t j = from; j < end; j++) {
+      some += x[j] != 0.0f;
+    }
+    count += some;
   }
   return count;
 }
@@ -93,11 +99,15 @@ static void fill_mask(const making *a, int64_t row) {
   for (int64_t from = 0; from < k; from += RUN) {
     const int64_t end = k - from < RUN ? k : from + RUN;
     int64_t n = 0;
-    for (int64_t j = from; j < end; j++) {
-      const unsigned stays = x[j] != 0.0f;
-      bits[j / 8] = (uint8_t)(bits[j / 8] | stays << (j % 8));
-      run[n] = x[j];
-      n += stays;
+    for (int64_t byte = from; byte < end; byte += 8) {
+      unsigned mask = 0;
+      for (int64_t j = byte; j < byte + 8 && j < end; j++) {
+        const unsigned stays = x[j] != 0.0f;
+        mask |= stays << (j - byte);
+        run[n] = x[j];
+        n += stays;
+      }
+      bits[byte / 8] = (uint8_t)mask;
     }
     memcpy(values, run, (size_t)n * sizeof *run);
     values += n;
@@ -252,8 +262,11 @@ static vise_status create_parts(making *a, int64_t n, vise_err *err) {
 
 /* The values as a weight; `t` [rows, 256] f32. */
 static vise_status
-store_values(vise_weight **out, const vise_tensor *t, vise_dtype dtype, vise_err *err) {
+store_values(vise_weight **out, vise_tensor *t, vise_dtype dtype, vise_err *err) {
   *out = NULL;
+  if (dtype == VISE_DTYPE_F32) {
+    return vise_weight_dense(out, t, err);
+  }
   vise_tensor *converted;
   VISE_TRY(vise_tensor_convert(&converted, t, dtype, err));
   const vise_status st = vise_weight_dense(out, converted, err);
@@ -275,8 +288,12 @@ static vise_status fill(vise_weight **out, making *a, int64_t n, vise_dtype dtyp
   VISE_TRY(create_parts(a, n, err));
   vise_tensor *t;
   const int64_t rows = vise_ceil_div(n * s->rows * s->columns, VISE_SPARSE_ROW);
-  VISE_TRY(new_zeros(&t, VISE_DTYPE_F32, 2, (const int64_t[]){rows, VISE_SPARSE_ROW}, err));
+  VISE_TRY(
+      vise_tensor_create(&t, VISE_DTYPE_F32, 2, (const int64_t[]){rows, VISE_SPARSE_ROW}, err));
   a->values = vise_tensor_data(t);
+  const bool has_holes = s->layout == VISE_SPARSE_BLOCK; /* beyond W; others have only an end */
+  const int64_t first = has_holes || rows == 0 ? 0 : (rows - 1) * VISE_SPARSE_ROW;
+  memset(a->values + first, 0, (size_t)(rows * VISE_SPARSE_ROW - first) * sizeof *a->values);
   vise_weight *values = NULL;
   vise_status st = vise_parallel_for(s->n_units, grain_of(s), fill_units, a, err);
   st = st == VISE_OK ? vise_sparse_index(s, err) : st;

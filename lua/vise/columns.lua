@@ -7,6 +7,7 @@ local native = require("vise.native")
 local weight = require("vise.weight")
 
 local M = {}
+local H = {}
 
 ---@class vise.ColumnScales
 ---@field right vise.Tensor [k] f16: 1 / s
@@ -50,15 +51,34 @@ end
 ---@return string? code
 function M.run(name, w, scales, resolved, extra, inside)
   local scaled <close> = weight.scaled(w, { right = scales.columns })
-  local moments <close> = extra.moments:scaled(scales.inputs)
-  local result, note, code = method.run_inner(name, scaled, resolved,
-    { moments = moments, name = extra.name, seed = extra.seed })
+  local moments <close> = H.moments(name, scales, resolved, extra)
+  local result, note, code = method.run_inner(name, scaled, resolved, {
+    moments = moments, importance = not moments and H.importance(scales, extra) or nil,
+    name = extra.name, seed = extra.seed,
+  })
   if result == nil then
     return nil, note, code
   end
   local q <close> = result
   local whole <close> = inside and inside(q) or q:handle()
   return weight.scaled(whole, { right = scales.right }), note
+end
+
+--- The moments of x / s; nil where the other method only wants to know what each column counts.
+function H.moments(name, scales, resolved, extra)
+  local inner, options = method.inner(name, resolved)
+  if method.wants(inner, "moments", options) or method.wants(inner, "cross", options) then
+    return extra.moments:scaled(scales.inputs)
+  end
+end
+
+--- What the columns of x / s count.
+function H.importance(scales, extra)
+  local importance, inputs = extra.moments:importance():table(), scales.inputs:table()
+  for j, x in ipairs(inputs) do
+    importance[j] = importance[j] * x * x
+  end
+  return native.tensor.from("f32", { #importance }, importance)
 end
 
 return M

@@ -22,7 +22,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BITS, GROUP, TURNS = 20 };
+enum { BITS, GROUP, TURNS = 20, RUN = 128 };
 static const float BETA = 10.0f, BETA_GROWTH = 1.01f;
 
 static const vise_param hqq_params[] = {
@@ -47,19 +47,11 @@ typedef struct hqq {
   float beta;
 } hqq;
 
-/* The code nearest to x. */
-static uint8_t nearest(float *value_out, float x, const vise_grid_cell *cell, float last) {
+/* The code nearest to x; `last` is the greatest. */
+static inline float nearest(float x, const vise_grid_cell *cell, float last) {
   const float t = cell->scale == 0.0f ? cell->zero : x / cell->scale + cell->zero;
-  const float code = rintf(fmaxf(0.0f, fminf(last, t)));
-  *value_out = cell->scale * (code - cell->zero);
-  return (uint8_t)code;
-}
-
-/* What is forgiven of x: 0 where |x| is small; *power_out = |x|^p. */
-static float shrink(double *power_out, float x, float beta) {
-  const float size = fabsf(x), root = sqrtf(sqrtf(size));
-  *power_out = size == 0.0f ? 0.0 : (double)(size / root);
-  return size * root * beta > 1.0f ? copysignf(size - 1.0f / (root * beta), x) : 0.0f;
+  const float most = t < last ? t : last, code = most > 0.0f ? most : 0.0f;
+  return (code + 12582912.0f) - 12582912.0f; /* to nearest even, of 0 <= code < 2^22 */
 }
 
 /* The cells of row i. */
@@ -73,26 +65,56 @@ static int64_t end_of(const hqq *a, int64_t g) {
   return (g + 1) * a->grid.group < a->k ? (g + 1) * a->grid.group : a->k;
 }
 
+/*
+ * Up to RUN weights of a group: their next targets, in units of the group. What is forgiven of x is 0
+ * where |x| is small. power_out: |x|^p. One thing a loop, so that each runs along vectors.
+ */
+static void turn_run(float *next,
+                     float *power_out,
+                     const float *w,
+                     int64_t n,
+                     const vise_grid_cell *cell,
+                     float last,
+                     float unit,
+                     float beta) {
+  float lost[RUN], root[RUN];
+  const float per_unit = unit > 0.0f ? 1.0f / unit : 0.0f;
+  for (int64_t j = 0; j < n; j++) {
+    const float value = cell->scale * (nearest(w[j], cell, last) - cell->zero);
+    lost[j] = (w[j] - value) * per_unit;
+  }
+  for (int64_t j = 0; j < n; j++) {
+    root[j] = sqrtf(sqrtf(fabsf(lost[j])));
+  }
+  for (int64_t j = 0; j < n; j++) {
+    const float size = fabsf(lost[j]);
+    power_out[j] = size == 0.0f ? 0.0f : size / root[j];
+    const float rest = copysignf(size - 1.0f / (root[j] * beta), lost[j]);
+    next[j] = w[j] - (size * root[j] * beta > 1.0f ? rest * unit : 0.0f);
+  }
+}
+
 /* Row i: the sum of what this turn's grid loses, and the next target. */
 static void turn_row(const hqq *a, int64_t i) {
   const float *w = a->w + i * a->k, last = (float)(a->grid.n_codes - 1);
   float *target = (float *)vise_tensor_data(a->target) + i * a->k;
   float *best = (float *)vise_tensor_data(a->best) + i * a->k;
-  float *next = a->next + i * a->k;
+  float *next = a->next + i * a->k, power[RUN];
   const vise_grid_cell *cells = take_cells(a, i);
-  double sum = 0.0, power;
-  float value;
+  double sum = 0.0;
   for (int64_t g = 0; g < a->n_cells; g++) {
     const int64_t first = g * a->grid.group, end = end_of(a, g);
+    const float share = 1.0f / (float)(end - first);
     float unit = 0.0f;
     for (int64_t j = first; j < end; j++) {
-      unit += fabsf(w[j]) / (float)(end - first);
+      unit += fabsf(w[j]) * share;
     }
-    for (int64_t j = first; j < end; j++) {
-      (void)nearest(&value, w[j], &cells[g], last);
-      const float lost = unit > 0.0f ? (w[j] - value) / unit : 0.0f;
-      next[j] = w[j] - shrink(&power, lost, a->beta) * unit;
-      sum += power;
+    for (int64_t j = first; j < end; j += RUN) {
+      const int64_t n = end - j < RUN ? end - j : RUN;
+      turn_run(next + j, power, w + j, n, &cells[g], last, unit, a->beta);
+      for (int64_t l = 0; l < n; l++) {
+        sum += (double)power[l];
+      }
     }
   }
   if (sum < a->least[i]) {
@@ -112,13 +134,12 @@ static void turn_rows(void *arg, int64_t begin, int64_t end, int worker) {
 static void put_rows(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const hqq *a = arg;
-  float value;
   for (int64_t i = begin; i < end; i++) {
     const vise_grid_cell *cells = take_cells(a, i);
     uint8_t *codes = a->codes + i * a->k;
     for (int64_t j = 0; j < a->k; j++) {
-      codes[j] = nearest(&value, a->w[i * a->k + j], &cells[j / a->grid.group],
-                         (float)(a->grid.n_codes - 1));
+      codes[j] = (uint8_t)nearest(a->w[i * a->k + j], &cells[j / a->grid.group],
+                                  (float)(a->grid.n_codes - 1));
     }
     vise_format_int.grid->put(&a->spec, a->parts, i, codes);
   }
@@ -213,7 +234,7 @@ const vise_method vise_method_hqq = {
     .family = "quant",
     .summary = "integers with zeros for the least sum of |error|^(3/4), without data",
     .source = "Badri and Shaji 2023, mobiusml.github.io/hqq_blog",
-    .version = 1,
+    .version = 2,
     .is_exact = true,
     .max_rel_error = 0.09,
     .params = hqq_params,

@@ -4,7 +4,7 @@
 --   W ~= Q(W diag(s)) diag(1 / s)      s_j = (mean |x_j|)^a, relative to the middle of its range
 --
 -- a is the one of 0, 1/n, ..., (n - 1)/n whose rounding to nearest has the least error under the
--- second moments of the inputs, judged on 256 rows. With a = 0 the result is that of the rounding.
+-- second moments of the inputs, judged on 64 rows. With a = 0 the result is that of the rounding.
 -- Clipping is the format's own search, weighted by the second moment of each scaled column.
 --
 -- Differs from the paper: 1 / s is stored with the weight instead of folded into what comes before,
@@ -16,7 +16,7 @@ local method = require("vise.method")
 local native = require("vise.native")
 local weight = require("vise.weight")
 
-local H = {}
+local H = { rows = 64 }
 
 function H.run(w, resolved, extra)
   local scales, message, code = H.search(w, resolved, extra)
@@ -67,17 +67,17 @@ function H.rounding(resolved)
   return plain
 end
 
---- Up to 256 rows, evenly spaced.
+--- Up to 64 rows, evenly spaced: the product with the second moments is what the search costs.
 function H.sample(w)
   local m = w:shape()[1]
-  if m <= 256 then
+  if m <= H.rows then
     return w:handle()
   end
   local ids = {}
-  for i = 0, 255 do
-    ids[i + 1] = i * m // 256
+  for i = 0, H.rows - 1 do
+    ids[i + 1] = i * m // H.rows
   end
-  return weight.dense(w:rows(native.tensor.from("i32", { 256 }, ids)))
+  return weight.dense(w:rows(native.tensor.from("i32", { #ids }, ids)))
 end
 
 function H.scales(moments, power)
@@ -97,7 +97,7 @@ return {
   family = "quant",
   summary = "columns scaled by their inputs before another method rounds them",
   source = "Lin et al. 2024, arXiv:2306.00978",
-  version = 1,
+  version = 2,
   scope = "weight",
   needs = { "moments" },
   is_exact = true,

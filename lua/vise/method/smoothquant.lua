@@ -48,7 +48,7 @@ return {
   family = "quant",
   summary = "columns scaled so that weights and inputs both round well",
   source = "Xiao et al. 2023, arXiv:2211.10438, equation 4",
-  version = 1,
+  version = 2,
   scope = "weight",
   needs = { "moments" },
   is_exact = true,

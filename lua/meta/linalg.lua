@@ -110,7 +110,7 @@ function M.randomized_svd(w, r, options) end
 ---@return string? code "cancelled"
 function M.column_losses(w, h, group, damping) end
 
---- The groups that stay when `n` go, those of the least loss a quarter at a time; and the least
+--- The groups that stay when `n` go, those of the least loss a sixteenth at a time; and the least
 --- squares W of what stays.
 ---@param w vise.Tensor [m, k] f32
 ---@param h vise.Tensor [k, k] f64
@@ -119,7 +119,7 @@ function M.column_losses(w, h, group, damping) end
 ---@param n integer fewer than there are
 ---@return vise.Tensor|nil kept i32, from 0, ascending
 ---@return vise.Tensor|string v [m, k] f32, 0 in the columns that go
----@return string? code "cancelled"
+---@return vise.Tensor|string losses [n] f64: what each cost when it went, ascending; "cancelled"
 function M.drop_columns(w, h, group, damping, n) end
 
 --- Orthonormal Hadamard transform of each run of `order` columns. Raises for an order without a

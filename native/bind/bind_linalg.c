@@ -327,7 +327,7 @@ static int linalg_column_losses(lua_State *L) {
 }
 
 /* linalg.drop_columns(w [m, k] f32, h [k, k] f64, group, damping, n) -> kept groups i32, from 0,
-   the new w [m, k] f32, 0 where it is not kept */
+   the new w [m, k] f32, 0 where it is not kept; what each cost when it went [n] f64, ascending */
 static int linalg_drop_columns(lua_State *L) {
   const vise_columns c = check_columns(L);
   const lua_Integer n = luaL_checkinteger(L, 5), left = c.k / c.group - n;
@@ -335,7 +335,8 @@ static int linalg_drop_columns(lua_State *L) {
   vise_err err;
   int32_t *kept = push_result(L, VISE_DTYPE_I32, left, -1);
   float *v = push_result(L, VISE_DTYPE_F32, c.m, c.k);
-  return vise_columns_drop(kept, v, &c, n, &err) == VISE_OK ? 2 : bind_fail(L, &err);
+  double *losses = push_result(L, VISE_DTYPE_F64, n, -1);
+  return vise_columns_drop(kept, v, losses, &c, n, &err) == VISE_OK ? 3 : bind_fail(L, &err);
 }
 
 /* linalg.hadamard(x [rows, k] f32, order[, is_inverse]) -> [rows, k], each run of `order` transformed */

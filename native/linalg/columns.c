@@ -14,17 +14,19 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ROUNDS = 4 };
+enum { ROUNDS = 16 };
 
 /* S is the n groups `kept`; matrices are contiguous. */
 typedef struct state {
   const vise_columns *c;
-  int64_t n;      /* groups that are left */
-  int32_t *kept;  /* [k / group] */
-  double *h;      /* [k, k] damped */
-  double *l, *x;  /* [s, s], s = n group columns */
-  double *w, *v;  /* [m, k] the original; [m, s] now */
-  double *losses; /* [n] */
+  int64_t n;       /* groups that are left */
+  int32_t *kept;   /* [k / group] */
+  double *h;       /* [k, k] damped */
+  double *l, *x;   /* [s, s], s = n group columns */
+  double *w, *v;   /* [m, k] the original; [m, s] now */
+  double *losses;  /* [n] */
+  double *removed; /* of those that went, ascending; or NULL */
+  int64_t n_removed;
 } state;
 
 static int64_t columns_of(const state *s) {
@@ -108,6 +110,11 @@ static void drop_least(state *s, int64_t n) {
     int64_t least = 0;
     for (int64_t g = 1; g < s->n; g++) {
       least = s->losses[g] < s->losses[least] ? g : least;
+    }
+    if (s->removed != NULL) {
+      const double loss = s->losses[least],
+                   before = s->n_removed > 0 ? s->removed[s->n_removed - 1] : 0.0;
+      s->removed[s->n_removed++] = loss > before ? loss : before;
     }
     s->n--;
     const size_t after = (size_t)(s->n - least);
@@ -204,9 +211,13 @@ static void spread(float *out, const state *s) {
   }
 }
 
-vise_status vise_columns_drop(
-    int32_t *kept_out, float *v_out, const vise_columns *c, int64_t n_drop, vise_err *err) {
-  state s = {0};
+vise_status vise_columns_drop(int32_t *kept_out,
+                              float *v_out,
+                              double *losses_out,
+                              const vise_columns *c,
+                              int64_t n_drop,
+                              vise_err *err) {
+  state s = {.removed = losses_out};
   double *memory = NULL;
   vise_status st = start(&s, c, &memory, err);
   if (st == VISE_OK && (n_drop < 0 || n_drop >= s.n)) {

@@ -36,14 +36,16 @@ vise_status vise_columns_losses(double *losses_out,
                                 vise_err *err) VISE_MUST_USE;
 
 /*
- * Remove `n_drop` groups, 0 to all but one, a quarter of them at a time.
+ * Remove `n_drop` groups, 0 to all but one; after every sixteenth of them the losses are found anew.
  *
- * kept_out  [k / group - n_drop], those that are left, ascending
- * v_out     [m, k], the new W, 0 in the columns that go; W itself if n_drop is 0
+ * kept_out    [k / group - n_drop], those that are left, ascending
+ * v_out       [m, k], the new W, 0 in the columns that go; W itself if n_drop is 0
+ * losses_out  [n_drop], what each of them cost when it went, or more: ascending; NULL if not wanted
  * Errors: those above; VISE_EARG (n_drop).
  */
 vise_status vise_columns_drop(int32_t *kept_out,
                               float *v_out,
+                              double *losses_out,
                               const vise_columns *c,
                               int64_t n_drop,
                               vise_err *err) VISE_MUST_USE;

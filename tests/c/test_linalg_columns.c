@@ -111,11 +111,18 @@ static void what_is_left_is_the_least_squares_of_it(void **state) {
   double h[K * K];
   int32_t kept[3];
   float v[M * K];
+  double losses[3], sum = 0.0;
   fill(&p, 2);
   damped(h, p.h);
 
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 3, NULL), VISE_OK);
+  assert_int_equal(vise_columns_drop(kept, v, losses, &p.c, 3, NULL), VISE_OK);
 
+  for (int64_t i = 0; i < M * K * K; i++) { /* each loss is what the error grew by */
+    const int64_t row = i / K / K * K, a = row + i / K % K, b = row + i % K;
+    sum += (double)(p.w[a] - v[a]) * h[i / K % K * K + i % K] * (double)(p.w[b] - v[b]);
+  }
+  assert_true(losses[0] <= losses[1] && losses[1] <= losses[2]);
+  assert_true(fabs(losses[0] + losses[1] + losses[2] - sum) <= 1e-4 * sum);
   bool is_kept[K] = {false};
   for (int g = 0; g < 3; g++) {
     assert_true(g == 0 || kept[g] > kept[g - 1]);
@@ -145,12 +152,12 @@ static void one_that_goes_is_the_one_of_the_least_loss_and_none_changes_nothing(
     least = losses[j] < losses[least] ? j : least;
   }
 
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 1, NULL), VISE_OK);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 1, NULL), VISE_OK);
 
   for (int32_t j = 0; j < K - 1; j++) {
     assert_int_equal(kept[j], j < least ? j : j + 1);
   }
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 0, NULL), VISE_OK);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 0, NULL), VISE_OK);
   assert_memory_equal(v, p.w, sizeof v);
   assert_int_equal(kept[K - 1], K - 1);
   free(p.h);
@@ -166,13 +173,13 @@ static void columns_that_are_never_used_go_first_and_unused_inputs_are_no_troubl
     p.h[3 * K + j] = p.h[j * K + 3] = p.h[8 * K + j] = p.h[j * K + 8] = 0.0;
   }
 
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 2, NULL), VISE_OK);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 2, NULL), VISE_OK);
 
   for (int j = 0; j < K - 2; j++) {
     assert_true(kept[j] != 3 && kept[j] != 8);
   }
   memset(p.h, 0, K * K * sizeof *p.h);
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 2, NULL), VISE_OK);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 2, NULL), VISE_OK);
   assert_true(v[kept[0]] == p.w[kept[0]]);
   free(p.h);
 }
@@ -186,7 +193,7 @@ static void more_threads_change_no_bit(void **state) {
   fill(&p, 1);
   for (int t = 0; t < 2; t++) {
     vise_threads_set(1 + 2 * t);
-    assert_int_equal(vise_columns_drop(kept[t], v[t], &p.c, 6, NULL), VISE_OK);
+    assert_int_equal(vise_columns_drop(kept[t], v[t], NULL, &p.c, 6, NULL), VISE_OK);
   }
   vise_threads_set(threads);
   assert_memory_equal(kept[0], kept[1], sizeof kept[0]);
@@ -202,15 +209,15 @@ static void what_does_not_fit_and_failed_allocations_are_errors(void **state) {
   float v[M * K];
   vise_status st = VISE_ENOMEM;
   fill(&p, 5);
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 1, &err), VISE_EARG);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 1, &err), VISE_EARG);
   assert_string_equal(err.msg, "columns: groups of 5 do not divide the 12 columns of w");
   p.c.group = 3;
-  assert_int_equal(vise_columns_drop(kept, v, &p.c, 4, &err), VISE_EARG);
+  assert_int_equal(vise_columns_drop(kept, v, NULL, &p.c, 4, &err), VISE_EARG);
   assert_string_equal(err.msg, "columns: 4 of 4 groups are to go, expected 0 to 3");
   for (long n = 0; st != VISE_OK; n++) {
     const size_t live = vise_mem_live_blocks();
     vise_mem_fail_after(n);
-    st = vise_columns_drop(kept, v, &p.c, 2, NULL);
+    st = vise_columns_drop(kept, v, NULL, &p.c, 2, NULL);
     vise_mem_fail_after(-1);
     assert_true(st == VISE_OK || st == VISE_ENOMEM);
     assert_int_equal(vise_mem_live_blocks(), live);

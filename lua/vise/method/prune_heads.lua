@@ -29,7 +29,7 @@ return {
   family = "prune",
   summary = "a model with fewer key-value heads and their queries, o set to the least squares",
   source = "Kurtic et al. 2023, arXiv:2302.04852 (ZipLM), section 3",
-  version = 1,
+  version = 2,
   scope = "model",
   arch = "llama",
   needs = { "data" },

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Inner neurons of the MLPs are removed: a row of gate and up, a column of down. What goes is what
--- down's outputs can do without best (Optimal Brain Surgeon on columns, a quarter at a time), and
--- down becomes the least squares of its outputs on the neurons that stay.
+-- down's outputs can do without best (Optimal Brain Surgeon on columns, a sixteenth at a time),
+-- and down becomes the least squares of its outputs on the neurons that stay.
 
 local narrow = require("vise.model.narrow")
 
@@ -25,7 +25,7 @@ return {
   family = "prune",
   summary = "a model with fewer inner neurons, down set to the least squares of its outputs",
   source = "Kurtic et al. 2023, arXiv:2302.04852 (ZipLM), section 3",
-  version = 1,
+  version = 2,
   scope = "model",
   arch = "llama",
   needs = { "data" },

@@ -105,12 +105,15 @@ function H.drops_key(base)
 end
 
 --- How many go in each layer when those of the least loss go, relative to what the layer's reader
---- gives.
+--- gives; of a layer each loses what it does once those before it are gone.
 function H.by_loss(model, layers, options, extra)
   local all, drops, left, sizes = {}, {}, 0, {}
   H.walk(model, layers, extra, function(i, w, h)
-    local losses, norm = must(native.linalg.column_losses(w, h, layers[i].times[layers[i].reader],
-      options.damping))
+    local group = layers[i].times[layers[i].reader]
+    local alone <close>, norm = must(native.linalg.column_losses(w, h, group, options.damping))
+    local _, v, losses = must(native.linalg.drop_columns(w, h, group, options.damping,
+      alone:count() - 1))
+    v:close()
     for _, loss in ipairs(losses:table()) do
       all[#all + 1] = { layer = i, loss = norm > 0 and loss / norm or 0, at = #all }
     end

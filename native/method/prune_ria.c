@@ -6,6 +6,8 @@
  *
  * a weight counts by its share of its row and of its column, so that no input or output loses all of
  * its weights, as happens with wanda's score at high sparsity. Rows are compared each by itself.
+ *
+ * Differs from the paper: no permutation of columns before an N:M pattern.
  */
 #include "method/prune.h"
 

@@ -68,9 +68,12 @@ function TestImagesTrain:test_a_stopped_run_goes_on_to_the_same_bits()
   end })
   lu.assertFalse(ok)
   local bytes, result = H.train({ path = path })
-  os.remove(path)
   lu.assertEquals(result.resumed, 3)
   lu.assertEquals(bytes, (H.train({})))
+  local again, finished = H.train({ path = path })
+  os.remove(path)
+  lu.assertEquals(finished.resumed, 6)
+  lu.assertTrue(again == bytes, "a finished run that is opened again has other moments")
 end
 
 --- Origin: sums over the pixels of all images, one after the other.

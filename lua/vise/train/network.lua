@@ -104,7 +104,7 @@ end
 --- found so far by its share of all. What training left there are moments of parameters gone by.
 ---@param batches table[]
 function Network:settle(batches)
-  if next(self._moments) == nil then
+  if not self._model._net.has_norm then
     return
   end
   for i, batch in ipairs(batches) do

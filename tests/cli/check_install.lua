@@ -36,6 +36,9 @@ expect("vise doctor", run(away .. prefix .. "/bin/vise doctor"), "share/vise/rec
 
 local paths = ([[LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua' ]]
   .. [[LUA_CPATH='%s/lib/lua/5.4/?.so' ]]):format(prefix, prefix, prefix)
+local typed = run(("echo ?vise.native.stats.moments | (%s %s/bin/vise repl)"):format(away, prefix))
+expect("help of functions in C", typed, "columns of the weights that read")
+expect("vise help", run(away .. prefix .. "/bin/vise help tutorial"), "Ten minutes with vise")
 expect("stock lua5.4", run(("cd / && %s lua5.4 -e 'print(type(require(\"vise\")))'"):format(paths)),
   "^table")
 

@@ -38,10 +38,12 @@ return {
   positional = { { name = "MODEL", doc = "opened as the global `m`", optional = true } },
   options = {},
   details = [[
-Expressions print their value. A chunk goes on over lines until it is whole. Ctrl-C abandons the
-line or stops what runs. With readline installed lines can be edited and are remembered, and Tab
-completes names, fields, methods and places. Lines that are piped in go on after one that fails;
-the exit code is then 1. `help` tells more; share/doc/repl.md has a session.
+Expressions print their value, `_` is the last one. A chunk goes on over lines until it is whole.
+Ctrl-C abandons the line or stops what runs. With readline installed lines can be edited and are
+remembered, and Tab completes names, methods, options and, in quotes, places, methods and files.
+`?NAME` tells what NAME is, plot(y), hist(w) and spectrum(w) draw, `save session FILE` writes what
+was typed as a recipe. Lines that are piped in go on after one that fails; the exit code is then 1.
+`vise help repl` has a whole session.
 
   > m = vise.model.open("MODEL")
   > w = m:weight("layers.0.mlp.down")

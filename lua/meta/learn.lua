@@ -105,15 +105,16 @@ function M.batchnorm(x, gain, bias, mean, variance, eps) end
 ---@return vise.Tensor|string d_bias, or the code
 function M.batchnorm_back(d_y, x, gain, mean, variance, eps, is_constant) end
 
---- s (clip(round(w / s) + z, low, high) - z): native/nn/fakequant.h.
+--- s (clip(round(w / s + v) + z, low, high) - z): native/nn/fakequant.h.
 ---@param w vise.Tensor [m, k] f32
 ---@param s vise.Tensor [m, groups] f32
 ---@param z? vise.Tensor [m, groups] f32
 ---@param options {low: number, high: number, group?: integer}
+---@param v? vise.Tensor [m, k] f32
 ---@return vise.Tensor|nil [m, k]
 ---@return string? message
 ---@return string? code "cancelled"
-function M.fakequant(w, s, z, options) end
+function M.fakequant(w, s, z, options, v) end
 
 --- Its derivatives.
 ---@param d_y vise.Tensor [m, k] f32
@@ -121,10 +122,12 @@ function M.fakequant(w, s, z, options) end
 ---@param s vise.Tensor [m, groups] f32
 ---@param z? vise.Tensor [m, groups] f32
 ---@param options {low: number, high: number, group?: integer}
+---@param v? vise.Tensor [m, k] f32
 ---@return vise.Tensor|nil d_w
 ---@return vise.Tensor|string d_s, or the message
 ---@return vise.Tensor|string d_z, or the code
-function M.fakequant_back(d_y, w, s, z, options) end
+---@return vise.Tensor|nil d_v where v is given
+function M.fakequant_back(d_y, w, s, z, options, v) end
 
 --- Of each group of columns of a row.
 ---@param w vise.Tensor [m, k] f32

@@ -47,4 +47,30 @@ function M.uses_importance(name, format, m, k, values) end
 ---@return string? code "cancelled"
 function M.run(name, format, w, values, extra) end
 
+--- The grid of a weight: value = scale (code - zero), for groups of columns of a row. Raises where it
+--- has none: only int (per group or row) and ternary have.
+---@param w vise.Weight [m, k]
+---@return vise.Tensor|nil scales [m, groups] f32
+---@return vise.Tensor|string zeros [m, groups] f32, or the message
+---@return {codes: integer, group: integer, dtype: string}|string about codes count from 0; dtype of
+--- the stored scales
+function M.grid(w) end
+
+--- The least offsets, in steps, by which `from` is rounded to the codes of a weight on a grid.
+---@param w vise.Weight [m, k]
+---@param from vise.Tensor [m, k] f32
+---@return vise.Tensor|nil [m, k]
+---@return string? message
+---@return string? code "cancelled"
+function M.offsets(w, from) end
+
+--- The weight on other scales: codes are those nearest to the values.
+---@param w vise.Weight [m, k]
+---@param values vise.Tensor [m, k] f32
+---@param scales vise.Tensor [m, groups] f32
+---@return vise.Weight|nil
+---@return string? message
+---@return string? code "cancelled"
+function M.regrid(w, values, scales) end
+
 return M

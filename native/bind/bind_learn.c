@@ -161,6 +161,8 @@ static vise_fakequant check_fakequant(lua_State *L, int arg) {
   const vise_tensor *s = bind_check_matrix_of(L, arg + 1, m, n_groups);
   const vise_tensor *z =
       lua_isnoneornil(L, arg + 2) ? NULL : bind_check_matrix_of(L, arg + 2, m, n_groups);
+  const vise_tensor *v =
+      lua_isnoneornil(L, arg + 4) ? NULL : bind_check_matrix_of(L, arg + 4, m, k);
   return (vise_fakequant){.m = m,
                           .k = k,
                           .g = group,
@@ -168,10 +170,11 @@ static vise_fakequant check_fakequant(lua_State *L, int arg) {
                           .high = (float)bind_option_real(L, arg + 3, "high", 0.0),
                           .w = bind_f32(w),
                           .s = bind_f32(s),
-                          .z = z == NULL ? NULL : bind_f32(z)};
+                          .z = z == NULL ? NULL : bind_f32(z),
+                          .v = v == NULL ? NULL : bind_f32(v)};
 }
 
-/* learn.fakequant(w [m, k], s [m, groups], z or nil, {low, high, group}) -> [m, k] */
+/* learn.fakequant(w [m, k], s [m, groups], z or nil, {low, high, group}[, v [m, k]]) -> [m, k] */
 static int learn_fakequant(lua_State *L) {
   const vise_fakequant q = check_fakequant(L, 1);
   vise_err err;
@@ -179,18 +182,18 @@ static int learn_fakequant(lua_State *L) {
   return bind_finish(L, vise_fakequant_run(bind_f32(out), &q, &err), 1, &err);
 }
 
-/* learn.fakequant_back(d_out, w, s, z or nil, {low, high, group}) -> d_w, d_s, d_z */
+/* learn.fakequant_back(d_out, w, s, z or nil, {low, high, group}[, v]) -> d_w, d_s, d_z[, d_v] */
 static int learn_fakequant_back(lua_State *L) {
   const vise_fakequant q = check_fakequant(L, 2);
   const vise_tensor *s = bind_check_tensor(L, 3);
   const vise_tensor *d = bind_check_f32_like(L, 1, bind_check_tensor(L, 2));
   vise_err err;
-  vise_tensor *d_w = bind_push_f32_like(L, d), *d_s = bind_push_f32_like(L, s);
-  vise_tensor *d_z = bind_push_f32_like(L, s);
-  return bind_finish(
-      L,
-      vise_fakequant_backward(bind_f32(d_w), bind_f32(d_s), bind_f32(d_z), bind_f32(d), &q, &err),
-      3, &err);
+  vise_fakequant_grads out = {.w = bind_f32(bind_push_f32_like(L, d))};
+  out.s = bind_f32(bind_push_f32_like(L, s));
+  out.z = bind_f32(bind_push_f32_like(L, s));
+  out.v = q.v == NULL ? NULL : bind_f32(bind_push_f32_like(L, d));
+  return bind_finish(L, vise_fakequant_backward(&out, bind_f32(d), &q, &err), q.v == NULL ? 3 : 4,
+                     &err);
 }
 
 /* learn.group_range(w [m, k], group) -> least, greatest, mean magnitude, each [m, groups] */

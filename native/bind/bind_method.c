@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bind/bind_method.c -- method/method.h as native.method and the list of formats as native.format.
  */
-#include "bind/bind.h"
+#include "bind/bind_nn.h"
 #include "format/format.h"
 #include "method/method.h"
+#include "method/regrid.h"
 
 #include <string.h>
 
@@ -246,6 +247,50 @@ static int method_run(lua_State *L) {
   return 2;
 }
 
+/* native.method.grid(weight) -> scales, zeros [m, groups] f32, {codes, group, dtype}; raises where the
+   weight has no such grid */
+static int method_grid(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_weight_grid g;
+  vise_err err;
+  if (vise_weight_grid_of(&g, w, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  const int64_t shape[2] = {g.m, g.n_groups};
+  vise_tensor *scales = bind_push_f32(L, 2, shape), *zeros = bind_push_f32(L, 2, shape);
+  const vise_status st = vise_weight_grid_read(bind_f32(scales), bind_f32(zeros), w, &err);
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, g.n_codes);
+  lua_setfield(L, -2, "codes");
+  lua_pushinteger(L, g.group);
+  lua_setfield(L, -2, "group");
+  set_text(L, "dtype", vise_dtype_name(g.dtype));
+  return bind_finish(L, st, 3, &err);
+}
+
+/* native.method.offsets(weight, from [m, k] f32) -> [m, k]: see method/regrid.h */
+static int method_offsets(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  const vise_tensor *from = bind_check_matrix_of(L, 2, w->m, w->k);
+  vise_err err;
+  vise_tensor *out = bind_push_f32_like(L, from);
+  return bind_finish(L, vise_weight_grid_offsets(bind_f32(out), w, bind_f32(from), &err), 1, &err);
+}
+
+/* native.method.regrid(weight, values [m, k] f32, scales [m, groups] f32) -> weight */
+static int method_regrid(lua_State *L) {
+  const vise_weight *w = bind_check_weight(L, 1);
+  vise_weight_grid g;
+  vise_err err;
+  if (vise_weight_grid_of(&g, w, &err) != VISE_OK) {
+    return bind_fail(L, &err);
+  }
+  const float *values = bind_f32(bind_check_matrix_of(L, 2, w->m, w->k));
+  const float *scales = bind_f32(bind_check_matrix_of(L, 3, g.m, g.n_groups));
+  vise_weight **slot = bind_new_weight(L);
+  return bind_finish(L, vise_weight_regrid(slot, w, values, scales, &err), 1, &err);
+}
+
 static const luaL_Reg format_functions[] = {{"list", format_list}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
@@ -253,6 +298,9 @@ static const luaL_Reg functions[] = {
     {"check", method_check},
     {"uses_importance", method_uses_importance},
     {"run", method_run},
+    {"grid", method_grid},
+    {"offsets", method_offsets},
+    {"regrid", method_regrid},
     {NULL, NULL},
 };
 

@@ -10,12 +10,27 @@ enum { NUMBERS_PER_CHUNK = 1 << 14 };
 
 typedef struct job {
   const vise_fakequant *q;
+  const vise_fakequant_grads *grads;
   const float *d_out;
-  float *out, *d_s, *d_z, *other;
+  float *out, *magnitude, *other;
 } job;
 
 static int64_t rows_per_chunk(int64_t k) {
   return k >= NUMBERS_PER_CHUNK ? 1 : NUMBERS_PER_CHUNK / (k < 1 ? 1 : k);
+}
+
+/* A group of columns of a row: where it begins, and its numbers. */
+typedef struct patch {
+  int64_t at, n;
+  float s, z;
+} patch;
+
+static patch patch_of(const vise_fakequant *q, int64_t group) {
+  const int64_t n_groups = vise_ceil_div(q->k, q->g), first = group % n_groups * q->g;
+  return (patch){.at = group / n_groups * q->k + first,
+                 .n = first + q->g < q->k ? q->g : q->k - first,
+                 .s = q->s[group],
+                 .z = q->z == NULL ? 0.0f : q->z[group]};
 }
 
 /* Where w comes to lie: its code, before and after clipping. */
@@ -23,51 +38,49 @@ typedef struct place {
   float ratio, rounded, code;
 } place;
 
-static place place_of(float w, float s, float z, float low, float high) {
-  place p = {.ratio = w / s};
-  p.rounded = rintf(p.ratio);
-  const float code = p.rounded + z;
-  p.code = code < low ? low : code > high ? high : code;
+static place place_of(const vise_fakequant *q, const patch *g, int64_t at) {
+  place p = {.ratio = q->w[at] / g->s};
+  p.rounded = rintf(q->v == NULL ? p.ratio : p.ratio + q->v[at]);
+  const float code = p.rounded + g->z;
+  p.code = code < q->low ? q->low : code > q->high ? q->high : code;
   return p;
 }
 
 static void run_rows(void *arg, int64_t begin, int64_t end, int worker) {
   const job *j = arg;
-  const vise_fakequant *q = j->q;
-  const int64_t n_groups = vise_ceil_div(q->k, q->g);
+  const int64_t n_groups = vise_ceil_div(j->q->k, j->q->g);
   (void)worker;
-  for (int64_t i = begin; i < end; i++) {
-    for (int64_t c = 0; c < q->k; c++) {
-      const int64_t group = i * n_groups + c / q->g;
-      const float s = q->s[group], z = q->z == NULL ? 0.0f : q->z[group];
-      const place p = place_of(q->w[i * q->k + c], s, z, q->low, q->high);
-      j->out[i * q->k + c] = s == 0.0f ? 0.0f : s * (p.code - z);
+  for (int64_t group = begin * n_groups; group < end * n_groups; group++) {
+    const patch g = patch_of(j->q, group);
+    for (int64_t at = g.at; at < g.at + g.n; at++) {
+      const place p = place_of(j->q, &g, at);
+      j->out[at] = g.s == 0.0f ? 0.0f : g.s * (p.code - g.z);
     }
   }
 }
 
 static void back_rows(void *arg, int64_t begin, int64_t end, int worker) {
   const job *j = arg;
-  const vise_fakequant *q = j->q;
-  const int64_t n_groups = vise_ceil_div(q->k, q->g);
+  const vise_fakequant_grads *out = j->grads;
+  const int64_t n_groups = vise_ceil_div(j->q->k, j->q->g);
   (void)worker;
   for (int64_t group = begin * n_groups; group < end * n_groups; group++) {
-    const int64_t row = group / n_groups, first = group % n_groups * q->g;
-    const int64_t last = first + q->g < q->k ? first + q->g : q->k;
-    const float s = q->s[group], z = q->z == NULL ? 0.0f : q->z[group];
+    const patch g = patch_of(j->q, group);
     double by_s = 0.0, by_z = 0.0;
-    for (int64_t c = first; c < last; c++) {
-      const int64_t at = row * q->k + c;
-      const place p = place_of(q->w[at], s, z, q->low, q->high);
-      const float d = s == 0.0f ? 0.0f : j->d_out[at];
-      const int is_clipped = p.code != p.rounded + z;
-      j->out[at] = is_clipped ? 0.0f : d;
-      by_s += s == 0.0f ? 0.0 : (double)d * (double)(is_clipped ? p.code - z : p.rounded - p.ratio);
-      by_z -= is_clipped ? (double)d * (double)s : 0.0;
+    for (int64_t at = g.at; at < g.at + g.n; at++) {
+      const place p = place_of(j->q, &g, at);
+      const float d = g.s == 0.0f ? 0.0f : j->d_out[at];
+      const int is_clipped = p.code != p.rounded + g.z;
+      out->w[at] = is_clipped ? 0.0f : d;
+      if (out->v != NULL) {
+        out->v[at] = is_clipped ? 0.0f : d * g.s;
+      }
+      by_s += g.s == 0.0f ? 0.0 : (double)d * (double)(is_clipped ? p.code - g.z : p.rounded - p.ratio);
+      by_z -= is_clipped ? (double)d * (double)g.s : 0.0;
     }
-    j->d_s[group] = (float)by_s;
-    if (j->d_z != NULL) {
-      j->d_z[group] = (float)by_z;
+    out->s[group] = (float)by_s;
+    if (out->z != NULL) {
+      out->z[group] = (float)by_z;
     }
   }
 }
@@ -90,7 +103,7 @@ static void range_rows(void *arg, int64_t begin, int64_t end, int worker) {
     }
     j->out[group] = least;
     j->other[group] = greatest;
-    j->d_s[group] = (float)(sum / (double)n);
+    j->magnitude[group] = (float)(sum / (double)n);
   }
 }
 
@@ -99,13 +112,11 @@ vise_status vise_fakequant_run(float *out, const vise_fakequant *q, vise_err *er
   return vise_parallel_for(q->m, rows_per_chunk(q->k), run_rows, &j, err);
 }
 
-vise_status vise_fakequant_backward(float *d_w,
-                                    float *d_s,
-                                    float *d_z,
+vise_status vise_fakequant_backward(const vise_fakequant_grads *out,
                                     const float *d_out,
                                     const vise_fakequant *q,
                                     vise_err *err) {
-  job j = {.q = q, .d_out = d_out, .out = d_w, .d_s = d_s, .d_z = d_z};
+  job j = {.q = q, .d_out = d_out, .grads = out};
   return vise_parallel_for(q->m, rows_per_chunk(q->k), back_rows, &j, err);
 }
 
@@ -118,6 +129,6 @@ vise_status vise_group_range_run(float *least_out,
                                  int64_t g,
                                  vise_err *err) {
   const vise_fakequant q = {.m = m, .k = k, .g = g, .w = w};
-  job j = {.q = &q, .out = least_out, .other = greatest_out, .d_s = magnitude_out};
+  job j = {.q = &q, .out = least_out, .other = greatest_out, .magnitude = magnitude_out};
   return vise_parallel_for(m, rows_per_chunk(k), range_rows, &j, err);
 }

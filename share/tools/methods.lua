@@ -18,6 +18,7 @@ H.families = {
 }
 
 H.scopes = {
+  block = "all places of a block that its rules match learn together",
   model = "a rule without `match`, before the rules for places",
 }
 

@@ -183,8 +183,10 @@ static void rounding_has_the_derivatives_of_its_surrogate(void **state) {
   float rounded[2], by_w[2], by_s[1], by_z[1];
   vise_err err;
 
+  const vise_fakequant_grads grads = {.w = by_w, .s = by_s, .z = by_z};
+
   assert_int_equal(vise_fakequant_run(rounded, &q, &err), VISE_OK);
-  assert_int_equal(vise_fakequant_backward(by_w, by_s, by_z, d_out, &q, &err), VISE_OK);
+  assert_int_equal(vise_fakequant_backward(&grads, d_out, &q, &err), VISE_OK);
 
   assert_true(rounded[0] == 0.5f && rounded[1] == 0.5f); /* 0.6 rounds to 1, 8 is clipped to 1 */
   assert_true(by_w[0] == 2.0f && by_w[1] == 0.0f);

@@ -234,6 +234,22 @@ H.rows = {
   end, H.surrogate(function(surrogate, w, s)
     return naive.fake_quant(w, naive.sigmoid(s), nil, { low = -2, high = 1, group = 4 }, surrogate)
   end) },
+  { "fake_quant", { { 5, 9 }, { 5, 3 }, { 5, 9 } }, function(w, s, v)
+    return grad.fake_quant(w, grad.sigmoid(s), nil, { low = -2, high = 1, group = 4 }, v)
+  end, H.surrogate(function(surrogate, w, s, v)
+    return naive.fake_quant(w, naive.sigmoid(s), nil, { low = -2, high = 1, group = 4 }, surrogate,
+      v)
+  end) },
+  { "stored", { { 5, 9 } }, function(x)
+    return grad.stored(x, "bf16")
+  end, H.surrogate(function(surrogate, x) -- rounding to 8 bits
+    local y = { n = x.n }
+    for i = 1, #x do
+      local unit = 2.0 ^ (math.floor(math.log(math.abs(x[i]), 2)) - 7)
+      y[i] = unit * surrogate.round(x[i] / unit)
+    end
+    return y
+  end) },
   { "ste", { { 5, 9 } }, function(w)
     return grad.ste(w, { bits = 3, group = 4 })
   end, H.surrogate(function(surrogate, w)

@@ -15,22 +15,35 @@ local must = refusal.must
 local M = {}
 local H = {}
 
---- s (clip(round(w / s) + z, low, high) - z), with a scale and a zero for each group of a row. The
---- derivative by s is LSQ's: divide it by sqrt(group high) as its authors do by a group of
---- parameters of that rate.
+--- s (clip(round(w / s + v) + z, low, high) - z), with a scale and a zero for each group of a row,
+--- and for each weight an offset in steps. The derivative by s is LSQ's: divide it by
+--- sqrt(group high) as its authors do by a group of parameters of that rate.
 ---@param w vise.Tensor|vise.Value [m, k]
----@param s vise.Tensor|vise.Value [m, ceil(k / group)], above 0
+---@param s vise.Tensor|vise.Value [m, ceil(k / group)]
 ---@param z vise.Tensor|vise.Value|nil of its shape, whole numbers; nil: all zero
 ---@param options { low: number, high: number, group?: integer } group: the whole row if absent
+---@param v? vise.Tensor|vise.Value [m, k]
 ---@return vise.Tensor|vise.Value [m, k]
-function M.fake_quant(w, s, z, options)
-  local y = must(learn.fakequant(data(w), data(s), z and data(z), options))
-  local kept = z and { w, s, z } or { w, s }
-  return record(y, { w, s, z }, kept, function(d_y, a, b, c)
-    local d_w, d_s, d_z = must(learn.fakequant_back(d_y, a, b, c, options))
+function M.fake_quant(w, s, z, options, v)
+  local y = must(learn.fakequant(data(w), data(s), z and data(z), options, v and data(v)))
+  local kept = { w, s, z or w, v }
+  return record(y, { w, s, z or w, v }, kept, function(d_y, a, b, c, d)
+    local d_w, d_s, d_z, d_v = must(learn.fakequant_back(d_y, a, b, z and c or nil, options, d))
     give(w, d_w)
     give(s, d_s)
     give(z, d_z)
+    give(v, d_v)
+  end)
+end
+
+--- x as it is when stored in a float type: of derivative 1.
+---@param x vise.Tensor|vise.Value
+---@param dtype string "f16", "bf16" or "f32"
+---@return vise.Tensor|vise.Value of its shape
+function M.stored(x, dtype)
+  local narrow <close> = must(data(x):convert(dtype))
+  return record(must(narrow:convert("f32")), { x }, {}, function(d_y)
+    give(x, tape.share(d_y))
   end)
 end
 

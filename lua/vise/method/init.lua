@@ -274,6 +274,34 @@ function M.run(name, w, options, extra)
   return result, message ~= "" and message or nil
 end
 
+---@class vise.LearningBlock
+---@field name string
+---@field places {name: string, method: string, options: table, original: vise.Weight,
+--- start: vise.Weight}[] what learns, and what it begins with; options are resolved
+---@field count integer batches of tokens
+---@field output fun(i: integer, weight_of: fun(place: string): any): vise.Value|vise.Tensor what
+--- the block gives for batch i through these weights, its others where there is nil
+---@field target fun(i: integer): vise.Tensor what it should give; not to be closed
+---@field seed integer
+
+--- What the weights of a block learn together: one for each of its places, in their order. All have
+--- one method, of scope block; its `run` takes the block.
+---@param block vise.LearningBlock
+---@return vise.Weight[]
+function M.run_block(block)
+  local first = block.places[1]
+  local found = M.find(first.method)
+  for _, place in ipairs(block.places) do
+    for _, row in ipairs(found.params) do
+      if place.method ~= first.method or place.options[row.name] ~= first.options[row.name] then
+        check.fail("%s and %s learn together, expected one method with the same %s", first.name,
+          place.name, row.name)
+      end
+    end
+  end
+  return found.run(block, first.options)
+end
+
 --- Statistics of the inputs of a weight as that method takes them: as they are if it needs or uses
 --- moments, else what they say of each column's importance.
 ---@param name string

@@ -124,14 +124,21 @@ function H.plan(model, rules, first)
   return steps, fallbacks, plan
 end
 
---- Places that own a weight, each with the names it has and whether its inputs have statistics:
---- {name, shape, names, has_site}.
+--- Places that own a weight, each with the names it has, whether its inputs have statistics, and
+--- whether it stands within a block, between first and last: {name, shape, names, has_site,
+--- is_within}.
 function H.owners(model)
   model = model._whole or model -- rules for a rehearsal are those for the whole model
   local list, by_name, has_site = {}, {}, {}
   for _, site in ipairs(model:sites()) do
     for _, name in ipairs(site.places) do
       has_site[name] = true
+    end
+  end
+  local within, blocks = {}, model:blocks()
+  for i = 2, #blocks - 1 do
+    for _, name in ipairs(blocks[i].places) do
+      within[name] = true
     end
   end
   for _, place in ipairs(model:places()) do
@@ -141,7 +148,7 @@ function H.owners(model)
       owner.has_site = owner.has_site or has_site[place.name]
     else
       local entry = { name = place.name, shape = place.shape, names = { place.name } }
-      entry.has_site = has_site[place.name]
+      entry.has_site, entry.is_within = has_site[place.name], within[place.name]
       list[#list + 1], by_name[place.name] = entry, entry
     end
   end
@@ -179,10 +186,14 @@ function H.method_step(who, rule)
   local step = { method = rule.method }
   H.named(who, function()
     local scope = method.find(rule.method).scope
-    if scope ~= "weight" then
-      check.fail("method '%s' is of scope %s, expected weight", rule.method, scope)
+    if scope == "model" then
+      check.fail("method '%s' is of scope model, expected weight or block", rule.method)
     end
-    step.stats = H.stats(rule)
+    step.stats, step.is_block = H.stats(rule), scope == "block"
+    if step.is_block and step.stats and not step.stats.sequential then
+      check.fail("%s: its calibration is of the original model, expected sequential = true",
+        rule.method)
+    end
     step.options = method.resolve(rule.method, H.options(rule))
   end)
   return step
@@ -224,6 +235,10 @@ end
 --- Does the method take the place's shape, and has it what it needs there?
 function H.check_place(place, step)
   local method = require("vise.method")
+  if step.is_block and not place.is_within then
+    check.fail("%s: learns by what a block gives, and '%s' stands in none (match '*.*')",
+      step.method, place.name)
+  end
   if step.stats and not place.has_site and #method.needs(step.method, step.options) > 0 then
     check.fail("%s: needs %s, and an embedding looks rows up instead of reading inputs "
       .. "(match 'attn.*' and 'mlp.*', or say otherwise = { method = ... })", step.method,

@@ -34,6 +34,9 @@ function M.run(model, steps, plan, context, fallbacks)
     _notes = table.move(model.notes, 1, #model.notes, 1, {}),
     _site_of = H.sites(model),
   }, Remake)
+  for _, step in next, steps do
+    remake._has_blocks = remake._has_blocks or step.is_block
+  end
   if plan then
     remake:_find_blocks()
   end
@@ -90,7 +93,7 @@ function Remake:_advance_early(place)
   local site = self._site_of[place]
   local weights = self:_weights(true)
   local walk = require("vise.model.walk").new(self._model, self._plan, weights,
-    self:_wants_cross() and weights or nil)
+    self:_wants_cross() and weights or nil, self:_wants_cross())
   for index in ipairs(self._sites) do
     self._walk_block = index
     walk:pass({ [site.name] = true }, function(_, moments)
@@ -109,10 +112,15 @@ function Remake:_advance(index)
   end
   if self._plan.sequential or not self:_by_kept_moments(index, wanted) then
     self:_walk_to(index)
+    local learning = self:_learning(index)
+    local inputs = learning[1] and self._walk:inputs()
     self:_pass(index, wanted, function(site, moments)
       self:_keep_moments(site, moments)
       self:_compress(site, moments)
     end)
+    if inputs then
+      self:_learn(index, learning, inputs)
+    end
     if self._walk.at > #self._sites then
       self._walk:close()
       self._walk = nil
@@ -120,9 +128,82 @@ function Remake:_advance(index)
   end
 end
 
+--- The places of a block that learn together.
+function Remake:_learning(index)
+  local list = {}
+  for _, site in ipairs(self._sites[index]) do
+    for _, name in ipairs(site.places) do
+      local place = self._model:_owner_of(name)
+      local step = self._steps[place]
+      if step and step.is_block and not self._is_early[place] then
+        list[#list + 1] = place
+      end
+    end
+  end
+  return list
+end
+
+--- The weights of a block begin as they are and learn what the original made of its inputs; they
+--- stay as they are where that brings nothing.
+function Remake:_learn(index, learning, inputs)
+  local method, walk = require("vise.method"), self._walk
+  local block = { name = self._model:blocks()[index].name, places = {}, count = #inputs,
+    seed = self._context.seed or 0 }
+  for i, place in ipairs(learning) do
+    local step = self._steps[place]
+    block.places[i] = { name = place, method = step.method, options = step.options,
+      original = self._model:_own(place), start = self._results[place] }
+  end
+  local fixed = self:_weights(false)
+  function block.output(i, weight_of)
+    return walk:output(inputs, i, {
+      weight = function(_, name)
+        return weight_of(self._model:_owner_of(name)) or fixed(name)
+      end,
+      vector = function(_, name)
+        return self._model:vector(name)
+      end,
+    })
+  end
+  function block.target(i)
+    return walk:target(i)
+  end
+  local before, begin = walk:error(), native.core.clock()
+  local learned = M.named(block.name, method.run_block, block)
+  for i, place in ipairs(learning) do
+    self._results[place] = learned[i]
+  end
+  walk:again(inputs)
+  local after = walk:error()
+  if not (after < before) then
+    for i, place in ipairs(learning) do
+      self._results[place] = block.places[i].start
+    end
+    walk:again(inputs)
+  end
+  for _, input in ipairs(inputs) do
+    input:close()
+  end
+  local seconds = native.core.clock() - begin
+  for i, place in ipairs(learning) do
+    block.places[i].original:close()
+    self:_keep(place, self._results[place], seconds / #learning,
+      i == 1 and H.learned_note(before, after) or nil)
+  end
+end
+
 --- The sites of a block at which something has to be made: {[name] = true}.
 function Remake:_missing(index)
   local wanted = {}
+  for _, place in ipairs(self:_learning(index)) do
+    self._results[place] = self._results[place] or self:_cached(place)
+    if self._results[place] == nil then -- what learns together begins together
+      for _, other in ipairs(self:_learning(index)) do
+        self._results[other] = nil
+      end
+      break
+    end
+  end
   for _, site in ipairs(self._sites[index]) do
     for _, name in ipairs(site.places) do
       local place = self._model:_owner_of(name)
@@ -144,8 +225,9 @@ function Remake:_walk_to(index)
   end
   if self._walk == nil then
     local walk = require("vise.model.walk")
+    local has_cross = self:_wants_cross()
     self._walk = walk.new(self._model, self._plan, self:_weights(not self._plan.sequential),
-      self:_wants_cross() and self:_weights(true) or nil)
+      (has_cross or self._has_blocks) and self:_weights(true) or nil, has_cross)
   end
   while self._walk.at < index do
     local at = self._walk.at
@@ -220,16 +302,26 @@ function Remake:_apply(place, step, extra)
   extra.name, extra.seed = place, self._context.seed or 0
   local start = native.core.clock()
   local method = require("vise.method")
+  if step.is_block then -- this is its beginning: see _learn
+    return (refusal.must(M.named(place, method.run_inner, step.method, original, step.options,
+      extra)))
+  end
   local result, note = refusal.must(M.named(place, method.run, step.method, original, step.options,
     extra))
+  local seconds = native.core.clock() - start
+  self:_keep(place, result, seconds, note,
+    step.stats or seconds * H.bytes_per_second > result:bytes())
+  return result
+end
+
+--- A weight is made; that took so many seconds.
+function Remake:_keep(place, result, seconds, note, is_dear)
   self:_note(place, note)
   local key = self:_key(place)
-  local seconds = native.core.clock() - start
-  if key and (step.stats or seconds * H.bytes_per_second > result:bytes()) then
+  if key and is_dear ~= false then
     self._context.cache:put_weight(key, result, { note = note })
   end
   self:_done(place, false, seconds)
-  return result
 end
 
 --- The weight that the cache has for a place.
@@ -266,7 +358,7 @@ function Remake:_make_key(name)
   end
   local method = require("vise.method")
   local identity = method.identity(step.method, step.options, self._context.recipe)
-  local stats = step.stats and self:_stats_key(name)
+  local stats = step.stats and (step.is_block and self:_block_key(name) or self:_stats_key(name))
   if identity == nil or step.stats and stats == nil then
     return nil
   end
@@ -277,9 +369,23 @@ function Remake:_make_key(name)
     self._context.seed or 0 })
 end
 
+--- What decides what a block learns: all that comes to it, and all that is in it.
+function Remake:_block_key(place)
+  local index, method = self._block_of[place], require("vise.method")
+  local parts = { self:_stats_key(place, self._sites[index][1]) }
+  for _, name in ipairs(self._model:blocks()[index].places) do
+    local owner = self._model:_owner_of(name)
+    local step = self._steps[owner]
+    parts[#parts + 1] = self._model:_key_of(owner)
+    parts[#parts + 1] = step
+      and { method.identity(step.method, step.options, self._context.recipe) or {}, step.options }
+  end
+  return parts[1] and cache.key(parts)
+end
+
 --- What decides the statistics of a place's site: all that the tokens pass before it.
-function Remake:_stats_key(place)
-  local site = self._site_of[place]
+function Remake:_stats_key(place, before)
+  local site = before or self._site_of[place]
   local is_sequential = self._plan.sequential and not self._is_early[place]
   local parts = { calibration.key(self._plan), site and site.name or "", self:_wants_cross() }
   for _, name in ipairs(self._model:tensors()) do
@@ -305,6 +411,12 @@ function Remake:_stats_key(place)
     end
   end
   return cache.key(parts)
+end
+
+--- What a block has learned, in a line.
+function H.learned_note(before, after)
+  return ("mean squared error of the block %.4g, %.4g before it learned%s"):format(
+    math.min(before, after), before, after < before and "" or ": nothing was learned")
 end
 
 --- Does a method look at the inputs before compression?

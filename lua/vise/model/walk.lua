@@ -11,6 +11,7 @@ local refusal = require("vise.model.refusal")
 local must = refusal.must
 
 local M = {}
+local H = {}
 local Walk = {}
 Walk.__index = Walk
 local View = {}
@@ -23,11 +24,13 @@ View.__index = View
 ---@param model vise.Model gives vectors and the network
 ---@param plan vise.Calibration
 ---@param weight_of fun(place: string): vise.Weight the weight to compute with, as it is now
----@param original_of? fun(place: string): vise.Weight those of the model before compression: then
---- statistics have cross moments
+---@param original_of? fun(place: string): vise.Weight those of the model before compression, which
+--- the tokens pass, too
+---@param has_cross? boolean statistics have the cross moments of both
 ---@return vise.Walk
-function M.new(model, plan, weight_of, original_of)
-  local walk = setmetatable({ at = 1, _net = model._net, _sites = M.sites(model) }, Walk)
+function M.new(model, plan, weight_of, original_of, has_cross)
+  local walk = setmetatable({ at = 1, _net = model._net, _sites = M.sites(model),
+    _has_cross = has_cross or false }, Walk)
   walk._batches = calibration.batches(plan, model)
   walk._streams = walk:_start(model, weight_of)
   walk._originals = original_of and walk:_start(model, original_of)
@@ -69,8 +72,8 @@ function Walk:pass(wanted, on_site)
         _, y = originals[i]()
       end
       if site then
-        moments = moments or native.stats.moments(x:shape()[2], originals ~= nil)
-        must(moments:add(x, y))
+        moments = moments or native.stats.moments(x:shape()[2], self._has_cross)
+        must(moments:add(x, self._has_cross and y or nil))
       end
     end
     if site == nil then
@@ -80,6 +83,53 @@ function Walk:pass(wanted, on_site)
     on_site(site, given)
   end
   self.at = self.at + 1
+end
+
+--- What comes into the next block, to be closed: handles of the caller's own.
+---@return vise.Tensor[]
+function Walk:inputs()
+  local inputs = {}
+  for i, stream in ipairs(self._streams) do
+    inputs[i] = H.handle(stream.x)
+  end
+  return inputs
+end
+
+--- Go through the block before the next one again, from its inputs, through its weights as they are
+--- now.
+---@param inputs vise.Tensor[]
+function Walk:again(inputs)
+  for i, stream in ipairs(self._streams) do
+    stream.x:close()
+    stream.x = self:output(inputs, i, stream.view)
+  end
+end
+
+--- What the block before the next one makes of input i.
+---@param inputs vise.Tensor[]
+---@param i integer
+---@param view table {weight(self, place), vector(self, name)}
+---@return vise.Value|vise.Tensor
+function Walk:output(inputs, i, view)
+  view._stops = {}
+  return self._net:block(view, self.at - 1, H.handle(inputs[i]), self._streams[i].sequence)
+end
+
+--- What the block before the next one should have made of input i: what the original did.
+---@param i integer
+---@return vise.Tensor
+function Walk:target(i)
+  return self._originals[i].x
+end
+
+--- The mean squared difference between what the block before the next one made and should have.
+---@return number
+function Walk:error()
+  local sum = 0
+  for i, stream in ipairs(self._streams) do
+    sum = sum + must(native.distance.mse(stream.x, self._originals[i].x))
+  end
+  return sum / #self._streams
 end
 
 --- Let the activations go.
@@ -132,6 +182,11 @@ function Walk:_threads(streams, wanted)
     end
   end
   return threads
+end
+
+--- Another handle of a tensor.
+function H.handle(x)
+  return x:reshape(x:shape())
 end
 
 --- What stands for the model while a block is computed.

@@ -482,13 +482,13 @@ function M.surrogate()
   return R
 end
 
-function M.fake_quant(w, s, z, o, surrogate)
+function M.fake_quant(w, s, z, o, surrogate, v)
   local groups = math.ceil(w.n / o.group)
-  return map(w, function(v, i)
+  return map(w, function(x, i)
     local row, column = (i - 1) // w.n, (i - 1) % w.n
     local group = row * groups + column // o.group + 1
-    local zero = z and z[group] or 0
-    local code = surrogate.clip(surrogate.round(v / s[group]) + zero, o.low, o.high)
+    local zero, offset = z and z[group] or 0, v and v[i] or 0
+    local code = surrogate.clip(surrogate.round(x / s[group] + offset) + zero, o.low, o.high)
     return s[group] * (code - zero)
   end)
 end

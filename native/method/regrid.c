@@ -21,8 +21,8 @@ vise_status vise_weight_grid_of(vise_weight_grid *out, const vise_weight *w, vis
   if (scales != NULL && spec->format->grid != NULL) {
     const vise_grid grid = spec->format->grid->of(spec);
     const int64_t n_groups = vise_ceil_div(w->k, grid.group);
-    if (grid.table == NULL && vise_tensor_rank(scales) == 2 &&
-        vise_tensor_dim(scales, 0) == w->m && vise_tensor_dim(scales, 1) == n_groups) {
+    if (grid.table == NULL && vise_tensor_rank(scales) == 2 && vise_tensor_dim(scales, 0) == w->m &&
+        vise_tensor_dim(scales, 1) == n_groups) {
       *out = (vise_weight_grid){.m = w->m,
                                 .n_groups = n_groups,
                                 .group = grid.group,
@@ -36,10 +36,8 @@ vise_status vise_weight_grid_of(vise_weight_grid *out, const vise_weight *w, vis
                    "(per group or row) or ternary");
 }
 
-vise_status vise_weight_grid_read(float *scales_out,
-                                  float *zeros_out,
-                                  const vise_weight *w,
-                                  vise_err *err) {
+vise_status
+vise_weight_grid_read(float *scales_out, float *zeros_out, const vise_weight *w, vise_err *err) {
   vise_weight_grid g;
   void *memory;
   const void *const *parts;
@@ -84,10 +82,8 @@ static int64_t rows_per_chunk(int64_t k) {
   return k >= NUMBERS_PER_CHUNK ? 1 : NUMBERS_PER_CHUNK / (k + 1);
 }
 
-vise_status vise_weight_grid_offsets(float *v_out,
-                                     const vise_weight *w,
-                                     const float *from,
-                                     vise_err *err) {
+vise_status
+vise_weight_grid_offsets(float *v_out, const vise_weight *w, const float *from, vise_err *err) {
   offsets a = {.k = w->k, .from = from, .out = v_out};
   void *memory;
   VISE_TRY(vise_weight_grid_of(&a.g, w, err));
@@ -161,8 +157,8 @@ static vise_status run(vise_weight **out, job *j, vise_tree *t, vise_err *err) {
 }
 
 /* Scales, zeros and room for the codes, in one piece of memory. */
-static vise_status prepare(
-    job *j, void **memory, const vise_weight *w, const float *scales, vise_err *err) {
+static vise_status
+prepare(job *j, void **memory, const vise_weight *w, const float *scales, vise_err *err) {
   const int64_t n = j->g.m * j->g.n_groups;
   VISE_TRY(vise_mem_alloc_array(memory, 2 * n * (int64_t)sizeof(float) + w->m * w->k, 1, err));
   float *zeros = (float *)*memory + n;

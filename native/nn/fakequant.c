@@ -75,7 +75,8 @@ static void back_rows(void *arg, int64_t begin, int64_t end, int worker) {
       if (out->v != NULL) {
         out->v[at] = is_clipped ? 0.0f : d * g.s;
       }
-      by_s += g.s == 0.0f ? 0.0 : (double)d * (double)(is_clipped ? p.code - g.z : p.rounded - p.ratio);
+      by_s +=
+          g.s == 0.0f ? 0.0 : (double)d * (double)(is_clipped ? p.code - g.z : p.rounded - p.ratio);
       by_z -= is_clipped ? (double)d * (double)g.s : 0.0;
     }
     out->s[group] = (float)by_s;

@@ -175,7 +175,7 @@ function Remake:_learn(index, learning, inputs)
   end
   walk:again(inputs)
   local after = walk:error()
-  if not (after < before) then
+  if after >= before then
     for i, place in ipairs(learning) do
       self._results[place] = block.places[i].start
     end

@@ -110,6 +110,7 @@ function H:train(opts)
   local given = H.plain("train", opts, training.NAMES)
   given.model = opts.model and self:_model(opts.model, "train: model")
   given.distill = opts.distill and self:_distill(opts.distill)
+  given.compressed = opts.compressed and self:_compressed(opts.compressed)
   if self._opened[opts.tokenizer] then
     given.tokenizer, given.tokenizer_of = nil, self:_model(opts.tokenizer, "train: tokenizer")
   end
@@ -131,6 +132,17 @@ function H:train(opts)
     m:_identify(key)
   end
   return self:_model_handle(m)
+end
+
+function H:_compressed(opts)
+  if type(opts) ~= "table" then
+    check.fail("train: compressed is %s, expected a table", check.quote(opts))
+  end
+  local given = {}
+  for key, value in pairs(opts) do
+    given[key] = key == "original" and self:_model(value, "train: compressed: original") or value
+  end
+  return given
 end
 
 function H:_distill(opts)
@@ -453,8 +465,8 @@ H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
 H.measure_names = { "against", "data", "method", "name", "options", "protocol", "text" }
 H.steps_between_notes = 10
 H.most_items = 10000
-H.handles = { against = true, candidates = true, data = true, distill = true, model = true,
-  options = true, stats = true, text = true }
+H.handles = { against = true, candidates = true, compressed = true, data = true, distill = true,
+  model = true, options = true, stats = true, text = true }
 H.calibrate_names = { "data", "images", "protocol", "sequential", "split", "text", "tokens" }
 
 --- The options that are plain values: without texts and models. Raises for names that are not

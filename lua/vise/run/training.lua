@@ -22,6 +22,7 @@ local H = {}
 ---@field tokenizer_of? vise.Model instead, that of a model
 ---@field train? string[] patterns of what is trained, all if absent
 ---@field distill? vise.DistillOptions a teacher to learn from
+---@field compressed? vise.PackedOptions how a compressed `model` learns, which stays compressed
 ---@field prune? table a mask to train under: vise.train.prune.rows
 ---@field length? integer tokens of a window, 256 if absent
 ---@field batch? integer windows of a step, 8 if absent, or images, 64
@@ -29,8 +30,8 @@ local H = {}
 ---@field name? string that of `model`, or "model", if absent
 
 --- The names of its options.
-M.NAMES = { "batch", "config", "data", "distill", "length", "model", "name", "prune", "shift",
-  "text", "tokenizer", "train" }
+M.NAMES = { "batch", "compressed", "config", "data", "distill", "length", "model", "name",
+  "prune", "shift", "text", "tokenizer", "train" }
 for _, row in ipairs(train.rows) do
   M.NAMES[#M.NAMES + 1] = row.name
 end
@@ -49,9 +50,10 @@ function M.run(kept, source, options, seed, on_progress)
   local m, origin = (is_images and H.begin_images or H.begin)(options, source, seed)
   local masks = options.prune
     and train.prune(m, H.plain("prune", options.prune), options.steps or 0)
-  local network = train.network(m, { train = options.train, through = masks and masks.through })
+  local network, groups = H.network(m, options, masks)
   local goal = options.distill and train.distill(network, options.distill) or H.of_text(network)
-  local given = { parameters = goal.parameters, loss = goal.loss, on_progress = on_progress }
+  local given = { parameters = goal.parameters, loss = goal.loss, on_progress = on_progress,
+    groups = groups }
   if masks then
     H.mask(given, masks)
   end
@@ -65,8 +67,9 @@ function M.run(kept, source, options, seed, on_progress)
     and train.images({ set = source, batch = options.batch, shift = options.shift, seed = seed })
     or train.windows({ text = source, tokenizer = m.tokenizer, length = options.length,
       batch = options.batch, seed = seed })
-  local key = origin and goal.key and cache.key({ "train", M.VERSION, origin, goal.key,
-    masks and masks.key or "", options.train or {}, given.data.key, seed, facts })
+  local packed = H.identity(options.compressed)
+  local key = origin and goal.key and packed and cache.key({ "train", M.VERSION, origin, goal.key,
+    masks and masks.key or "", options.train or {}, packed, given.data.key, seed, facts })
   given.path = key and kept:file(key, "checkpoint")
   local result = assert(train.run(given))
   if is_images then
@@ -128,6 +131,31 @@ function H.begin(options, text, seed)
   return m, { config, native.core.sha256(assert(file.bytes())), seed }
 end
 
+--- What is trained, and groups of its parameters.
+function H.network(m, options, masks)
+  if options.compressed and masks then
+    check.fail("train: prune and compressed do not go together, expected one of both")
+  elseif options.compressed then
+    return train.packed(m, options.compressed, options.train)
+  end
+  return train.network(m, { train = options.train, through = masks and masks.through })
+end
+
+--- What the options of a compressed model are known by; nil if nobody knows the original.
+function H.identity(packed)
+  local parts = {}
+  for key, value in pairs(packed or {}) do
+    parts[key] = value
+    if key == "original" then
+      parts[key] = value:_identity()
+      if parts[key] == nil then
+        return nil
+      end
+    end
+  end
+  return parts
+end
+
 --- What a network learns that has no teacher.
 function H.of_text(network)
   return { parameters = network.parameters, key = "text", loss = function(batch)
@@ -147,8 +175,9 @@ function H.mask(given, masks)
 end
 
 --- Options that are this module's, not those of vise.train.run.
-H.own = { batch = true, config = true, distill = true, length = true, model = true, name = true,
-  prune = true, shift = true, tokenizer = true, tokenizer_of = true, train = true }
+H.own = { batch = true, compressed = true, config = true, distill = true, length = true,
+  model = true, name = true, prune = true, shift = true, tokenizer = true, tokenizer_of = true,
+  train = true }
 
 --- A copy without the recipe's wrapping.
 function H.plain(what, value)

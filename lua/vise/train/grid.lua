@@ -4,9 +4,10 @@
 --   W ~= s (clip(round(W / s + v) + z, 0, codes - 1) - z)
 --
 -- W is the weight before it was rounded, s and z the packed weight's scales and zeros. Trained are
--- the scales (LSQ), as they are stored, and the offsets v, from those that give the packed weight's
--- codes: learned rounding, and, as nothing bounds them, training of the weights themselves, in steps.
--- At any time the packed weight is to the bit what was trained.
+-- factors of the scales (LSQ), from 1, and the offsets v, from those that give the packed weight's
+-- codes: learned rounding, and, as nothing bounds them, training of the weights themselves, in
+-- steps. Scales are used as they are stored, so that the packed weight is to the bit what was
+-- trained.
 
 local grad = require("vise.grad")
 local native = require("vise.native")

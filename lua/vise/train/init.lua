@@ -11,6 +11,7 @@ local idx = require("vise.idx")
 local native = require("vise.native")
 local network = require("vise.train.network")
 local optimizer = require("vise.train.optimizer")
+local packed = require("vise.train.packed")
 local prune = require("vise.train.prune")
 local refusal = require("vise.model.refusal")
 local schedule = require("vise.train.schedule")
@@ -21,6 +22,7 @@ local M = {}
 local H = {}
 
 M.network = network.new
+M.packed = packed.new
 M.windows = data.windows
 M.arrays = data.arrays
 M.images = data.images

@@ -227,7 +227,7 @@ function TestAutoround:test_what_it_cannot_do_is_said()
   refused("learns by what a block gives, and 'embed' stands in none", { match = "*" })
   refused("expected int (per group or row) or ternary", { per = "tensor" })
   refused("unknown option 'step'", { step = 3 })
-  lu.assertErrorMsgContains("needs a calibration text", m.compress, m, H.rule(nil))
+  lu.assertErrorMsgContains("needs calibration data", m.compress, m, H.rule(nil))
   local original = calibration.new({ text = H.TEXT, sequential = false })
   lu.assertErrorMsgContains("expected sequential = true", m.compress, m, H.rule(original))
   local two = m:compress({ H.rule(plan, { match = "mlp.*", steps = 3 })[1],

@@ -54,13 +54,20 @@ function TestDescribe:test_a_recipe_that_does_not_load_is_refused()
   lu.assertEquals(code, "format")
 end
 
+--- 2 s of its own time, which on a busy machine are more than the 30 s of ours that it has.
+local function assert_ended(message)
+  if message ~= "r.lua: loading it: has not ended after 30 s" then
+    lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
+  end
+end
+
 function TestDescribe:test_a_recipe_that_never_ends_loading_is_ended()
   local begin = native.core.clock()
   local description, message = run.describe(recipe("while true do pcall(error) end"))
 
   lu.assertNil(description)
-  lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
-  lu.assertTrue(native.core.clock() - begin < 40)
+  assert_ended(message)
+  lu.assertTrue(native.core.clock() - begin < 60)
 end
 
 function TestDescribe:test_a_recipe_that_never_ends_being_read_is_ended()
@@ -68,7 +75,7 @@ function TestDescribe:test_a_recipe_that_never_ends_being_read_is_ended()
 local claim = setmetatable({ "<", 1 }, { __pairs = function() while true do end end })
 return vise.recipe { claims = { kl = claim }, run = function() end }]]))
 
-  lu.assertEquals(message, "r.lua: not loaded after 2 s, expected a file that only declares")
+  assert_ended(message)
 end
 
 function TestDescribe:test_a_recipe_within_one_endless_call_is_ended()

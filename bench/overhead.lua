@@ -36,8 +36,10 @@ function H.write_runs(folder)
     local record = {
       format = 1, seed = i, seconds = 1.5,
       started = ("2026-01-01T%02d:%02d:00Z"):format(i // 60 % 24, i % 60),
-      recipe = { name = "first", path = "first.lua", sha256 = "", about = "" },
-      parameters = { bits = i % 7 + 2, group = 32, model = "m" }, inputs = { model = {} },
+      recipe = { name = "first", path = "first.lua", text = "", sha256 = native.core.sha256(""),
+        about = "" },
+      parameters = { bits = i % 7 + 2, group = 32, model = "m" },
+      inputs = { model = { kind = "model", given = "m", path = "/m", sha256 = ("a"):rep(64) } },
       rows = { row },
     }
     local directory = ("%s/runs/first-%05d"):format(folder, i)

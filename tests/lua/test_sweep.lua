@@ -70,6 +70,18 @@ function TestFront:test_the_front_is_what_nothing_dominates()
   lu.assertEquals(front.front(vectors), { 1, 2, 6 })
 end
 
+--- By hand: 2 would beat 1 and 4 would beat 3, were they of one group.
+function TestFront:test_vectors_of_different_groups_do_not_compare()
+  local function vector(group, x, y)
+    return { x, y, group = group }
+  end
+  local vectors = { vector("a", 5, 5), vector("b", 4, 4), vector("b", 9, 1), vector("a", 6, 6) }
+
+  lu.assertEquals(front.front(vectors), { 1, 2, 3 })
+  lu.assertEquals(front.order(vectors), { 1, 2, 3, 4 })
+  lu.assertEquals(front.vector({ kl = 1 }, { "kl" }, "a"), { 1, group = "a" })
+end
+
 function TestFront:test_the_front_of_many_is_that_of_the_definition()
   local vectors = {}
   for i = 1, 300 do
@@ -100,6 +112,7 @@ function TestFront:test_objectives_that_are_good_when_great_are_turned()
   lu.assertEquals(front.vector({ top1 = 0.5, bytes = 7 }, { "top1", "bytes" }), { -0.5, 7 })
   lu.assertNil(front.vector({ top1 = 0.5 }, { "top1", "bytes" }))
   lu.assertErrorMsgContains("unknown number 'klo' (did you mean 'kl'?", front.parse, "kl,klo")
+  lu.assertErrorMsgContains("'kl' is named twice", front.parse, "kl,bytes,kl")
 end
 
 TestSearch = {}

@@ -17,12 +17,14 @@ M.RISING = { accuracy = true, accuracy_high = true, accuracy_low = true, cluster
 ---@param text string "kl,bytes"
 ---@return string[]
 function M.parse(text)
-  local names = {}
+  local names, seen = {}, {}
   for name in (text .. ","):gmatch("([^,]*),") do
     if not claims.is_number(name) then
       check.fail("--objective: %s", check.unknown("number", name, claims.NUMBERS))
+    elseif seen[name] then
+      check.fail("--objective: '%s' is named twice, expected it once", name)
     end
-    names[#names + 1] = name
+    names[#names + 1], seen[name] = name, true
   end
   return names
 end

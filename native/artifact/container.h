@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 enum {
-  VISE_ARTIFACT_VERSION = 2,          /* of what is written; 1, which has no rANS, is read too */
+  VISE_ARTIFACT_VERSION = 3, /* of what is written; 1, without rANS, and 2, without stretches, are
+                                read too */
   VISE_FRAME_BYTES = VISE_LEAF_BYTES, /* a frame is a leaf of its part's tree hash */
   VISE_HEADER_BYTES = 64,
   VISE_TRAILER_BYTES = 152,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * artifact/rans.h -- a frame by rANS: each of its planes as it is, as one value, or coded with a
- * table of how often each byte value occurs in it. Internal to this folder.
+ * table of how often each byte value occurs in it, or in each of up to 64 stretches of it. Internal
+ * to this folder.
  */
 #ifndef VISE_ARTIFACT_RANS_H
 #define VISE_ARTIFACT_RANS_H

@@ -27,13 +27,14 @@ enum {
 /*
  * Encode `n` bytes of `data` into words that end at `end`.
  *
- * lanes_out   what the lanes are when decoding begins
- * symbols     of each byte value f | c << 16; f in [1, 4095] for those that occur
+ * inout     the lanes: VISE_RANS_LOWEST each, or as encoding what comes after left them; then what
+ *           they are when decoding begins
+ * symbols   of each byte value f | c << 16; f in [1, 4095] for those that occur
  *
  * Gives the first byte of the words, or NULL if they do not fit after `begin`; bytes before the
  * words may have been written in either case.
  */
-typedef uint8_t *vise_rans_encode_fn(uint32_t *lanes_out,
+typedef uint8_t *vise_rans_encode_fn(uint32_t *inout,
                                      uint8_t *begin,
                                      uint8_t *end,
                                      const uint8_t *data,

@@ -68,19 +68,18 @@ encode8(__m256i x, uint8_t **words, const uint8_t *data, const uint32_t *symbols
   return _mm256_add_epi32(_mm256_slli_epi32(q, 12), _mm256_add_epi32(r, c));
 }
 
-static uint8_t *encode(uint32_t *lanes_out,
+static uint8_t *encode(uint32_t *inout,
                        uint8_t *begin,
                        uint8_t *end,
                        const uint8_t *data,
                        size_t n,
                        const uint32_t *symbols) {
-  begin_lanes(lanes_out);
   size_t i = n / VISE_RANS_LANES * VISE_RANS_LANES;
-  uint8_t *words = encode_bytes(lanes_out, begin, end, data, i, n, symbols);
+  uint8_t *words = encode_bytes(inout, begin, end, data, i, n, symbols);
   if (words == NULL) {
     return NULL;
   }
-  __m256i *lanes = (__m256i *)(void *)lanes_out;
+  __m256i *lanes = (__m256i *)(void *)inout;
   __m256i a = _mm256_loadu_si256(lanes), b = _mm256_loadu_si256(lanes + 1);
   __m256i c = _mm256_loadu_si256(lanes + 2), d = _mm256_loadu_si256(lanes + 3);
   for (; i > 0 && words - begin >= 64; i -= VISE_RANS_LANES) {
@@ -93,7 +92,7 @@ static uint8_t *encode(uint32_t *lanes_out,
   _mm256_storeu_si256(lanes + 1, b);
   _mm256_storeu_si256(lanes + 2, c);
   _mm256_storeu_si256(lanes + 3, d);
-  return encode_bytes(lanes_out, begin, words, data, 0, i, symbols);
+  return encode_bytes(inout, begin, words, data, 0, i, symbols);
 }
 
 static inline __m256i find_slots(__m256i at, const uint32_t *slots) {

@@ -28,26 +28,25 @@ encode16(__m512i x, uint8_t **words, const uint8_t *data, const uint32_t *symbol
   return _mm512_mask_add_epi32(next, is_small, next, more);
 }
 
-static uint8_t *encode(uint32_t *lanes_out,
+static uint8_t *encode(uint32_t *inout,
                        uint8_t *begin,
                        uint8_t *end,
                        const uint8_t *data,
                        size_t n,
                        const uint32_t *symbols) {
-  begin_lanes(lanes_out);
   size_t i = n / VISE_RANS_LANES * VISE_RANS_LANES;
-  uint8_t *words = encode_bytes(lanes_out, begin, end, data, i, n, symbols);
+  uint8_t *words = encode_bytes(inout, begin, end, data, i, n, symbols);
   if (words == NULL) {
     return NULL;
   }
-  __m512i a = _mm512_loadu_si512(lanes_out), b = _mm512_loadu_si512(lanes_out + 16);
+  __m512i a = _mm512_loadu_si512(inout), b = _mm512_loadu_si512(inout + 16);
   for (; i > 0 && words - begin >= 64; i -= VISE_RANS_LANES) {
     b = encode16(b, &words, data + i - 16, symbols);
     a = encode16(a, &words, data + i - 32, symbols);
   }
-  _mm512_storeu_si512(lanes_out, a);
-  _mm512_storeu_si512(lanes_out + 16, b);
-  return encode_bytes(lanes_out, begin, words, data, 0, i, symbols);
+  _mm512_storeu_si512(inout, a);
+  _mm512_storeu_si512(inout + 16, b);
+  return encode_bytes(inout, begin, words, data, 0, i, symbols);
 }
 
 static inline __m512i

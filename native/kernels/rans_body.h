@@ -57,10 +57,4 @@ static const uint8_t *decode_bytes(uint8_t *out,
   return words;
 }
 
-static void begin_lanes(uint32_t *lanes) {
-  for (int i = 0; i < VISE_RANS_LANES; i++) {
-    lanes[i] = VISE_RANS_LOWEST;
-  }
-}
-
 #endif

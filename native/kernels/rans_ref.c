@@ -3,14 +3,13 @@
 
 #include "kernels/rans_body.h"
 
-static uint8_t *encode(uint32_t *lanes_out,
+static uint8_t *encode(uint32_t *inout,
                        uint8_t *begin,
                        uint8_t *end,
                        const uint8_t *data,
                        size_t n,
                        const uint32_t *symbols) {
-  begin_lanes(lanes_out);
-  return encode_bytes(lanes_out, begin, end, data, 0, n, symbols);
+  return encode_bytes(inout, begin, end, data, 0, n, symbols);
 }
 
 static const uint8_t *decode(uint8_t *out,

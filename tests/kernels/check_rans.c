@@ -72,6 +72,12 @@ encode_as_written(uint64_t *lanes, uint8_t *end, const uint8_t *data, size_t n, 
   return end;
 }
 
+static void begin_lanes(uint32_t *lanes) {
+  for (int l = 0; l < 32; l++) {
+    lanes[l] = VISE_RANS_LOWEST;
+  }
+}
+
 static void tables(uint32_t *symbols, uint32_t *slots, const uint32_t *f) {
   uint32_t before = 0;
   for (uint32_t v = 0; v < VALUES; v++) {
@@ -94,6 +100,7 @@ static void check_one(const vise_rans_kernels *k, const char *what, size_t n, co
 
   check_buffer words = check_create(bytes, n % 3), few = check_create(bytes, 1);
   uint8_t *begin = words.data, *end = begin + bytes;
+  begin_lanes(lanes);
   assert_ptr_equal(k->encode(lanes, begin, end, data.data, n, symbols), begin);
   if (memcmp(begin, want, bytes) != 0) {
     fail_msg("%s: %zu bytes: other words", what, n);
@@ -110,6 +117,7 @@ static void check_one(const vise_rans_kernels *k, const char *what, size_t n, co
   if (bytes > 0) { /* a word less, and no byte beyond is touched or used */
     uint8_t *less = (uint8_t *)few.data + 2;
     uint32_t other[32];
+    begin_lanes(other);
     assert_null(k->encode(other, less, less + bytes - 2, data.data, n, symbols));
     for (int l = 0; l < 32; l++) {
       other[l] = (uint32_t)want_lanes[l];

@@ -149,26 +149,29 @@ def join_planes(data, width):
     return bytes(out)
 
 
-def decode_rans(data, at, n):
-    """`n` bytes from data[at:], and the place after them."""
-    present = [v for v in range(256) if data[at + v // 8] >> v % 8 & 1]
-    at += 32
-    values, places, frequencies = [], [], []
-    for v in present:
-        f = data[at]
-        at += 1
-        if f >= 128:
-            need(data[at] != 0, "a frequency written too long")
-            f = f % 128 + 128 * data[at]
-            at += 1
-        values += [v] * (f + 1)
-        places += range(f + 1)
-        frequencies += [f + 1] * (f + 1)
-        need(len(values) <= 4096, "sum of frequencies")
-    need(len(values) == 4096 and len(present) > 1, "sum of frequencies")
+def read_frequency(data, at):
+    f = data[at]
+    if f < 128:
+        return f, at + 1
+    need(data[at + 1] != 0, "a frequency written too long")
+    return f % 128 + 128 * data[at + 1], at + 2
+
+
+def read_lanes(data, at):
     lanes = list(struct.unpack_from("<32I", data, at))
-    at += 128
     need(all(2**15 <= x < 2**31 for x in lanes), "lanes")
+    return lanes, at + 128
+
+
+def decode_stretch(data, at, n, lanes, table):
+    """`n` bytes by the frequencies of `table`, {value: frequency}, and the place after them."""
+    values, places, frequencies = [], [], []
+    for v, f in sorted(table.items()):
+        values += [v] * f
+        places += range(f)
+        frequencies += [f] * f
+        need(len(values) <= 4096, "sum of frequencies")
+    need(len(values) == 4096 and len(table) > 1, "sum of frequencies")
     out = bytearray()
     for i in range(n):
         x = lanes[i % 32]
@@ -179,8 +182,52 @@ def decode_rans(data, at, n):
             x = x * 65536 + struct.unpack_from("<H", data, at)[0]
             at += 2
         lanes[i % 32] = x
-    need(lanes == [2**15] * 32, "end of the lanes")
     return bytes(out), at
+
+
+def decode_rans(data, at, n):
+    """`n` bytes from data[at:], and the place after them."""
+    table = {}
+    present = [v for v in range(256) if data[at + v // 8] >> v % 8 & 1]
+    at += 32
+    for v in present:
+        f, at = read_frequency(data, at)
+        table[v] = f + 1
+    lanes, at = read_lanes(data, at)
+    out, at = decode_stretch(data, at, n, lanes, table)
+    need(lanes == [2**15] * 32, "end of the lanes")
+    return out, at
+
+
+def decode_stretches(data, at, n):
+    count, stretches, left = data[at], [], n
+    at += 1
+    need(2 <= count <= 64, "count of stretches")
+    for i in range(count):
+        length = left
+        if i < count - 1:
+            length = 32 * struct.unpack_from("<H", data, at)[0]
+            at += 2
+        lowest, highest = data[at:at + 2]
+        at += 2
+        table = {}
+        for v in range(lowest, highest + 1) if lowest != highest else []:
+            f, at = read_frequency(data, at)
+            if f > 0:
+                table[v] = f
+        left -= length
+        need(length > 0 and left >= 0 and lowest <= highest, "stretch")
+        stretches.append((length, table, lowest))
+    lanes, at = read_lanes(data, at)
+    out = []
+    for length, table, value in stretches:
+        if table:
+            part, at = decode_stretch(data, at, length, lanes, table)
+        else:
+            part = bytes([value]) * length
+        out.append(part)
+    need(lanes == [2**15] * 32, "end of the lanes")
+    return b"".join(out), at
 
 
 def decode_planes(data, length, planes):
@@ -188,7 +235,7 @@ def decode_planes(data, length, planes):
     for _ in range(planes):
         mode = data[at]
         at += 1
-        need(mode <= 2, "form of a plane")
+        need(mode <= 3, "form of a plane")
         if mode == 0:
             out.append(data[at:at + n])
             at += n
@@ -196,7 +243,7 @@ def decode_planes(data, length, planes):
             out.append(data[at:at + 1] * n)
             at += 1
         else:
-            plane, at = decode_rans(data, at, n)
+            plane, at = (decode_rans if mode == 2 else decode_stretches)(data, at, n)
             out.append(plane)
     need(at == len(data), "end of the planes")
     return b"".join(out)
@@ -245,7 +292,7 @@ def read(file, decompress):
     need(len(file) >= 64 + 152, "too short")
     header, trailer = file[:64], file[-152:]
     version = struct.unpack_from("<I", header, 4)[0]
-    need(version in (1, 2) and header == struct.pack("<4sIII48x", b"VISE", version, 0, MIB), "header")
+    need(version in (1, 2, 3) and header == struct.pack("<4sIII48x", b"VISE", version, 0, MIB), "header")
     need(trailer[144:] == b"VISEend\n", "end")
     need(sha256(header + trailer[:112]) == trailer[112:144], "seal")
     at, *sizes, total = struct.unpack_from("<6Q", trailer)

@@ -8,7 +8,7 @@ return {
   ["large_part.vise"] =
     "contents: object 0 at byte 3429: its shape does not have the bytes of its part",
   ["many_parts.vise"] = "contents: 2147483647 parts do not fit it",
-  ["newer_version.vise"] = "header: version is 3, expected 1 to 2",
+  ["newer_version.vise"] = "header: version is 4, expected 1 to 3",
   ["no_artifact.vise"] = "is no artifact: does not begin with 'VISE'",
   ["overlap.vise"] = "layout: part 1 begins at byte 100, the one before ends at 320",
   ["sections_overflow.vise"] = "trailer: sections from byte 3042 do not end at byte 3851",

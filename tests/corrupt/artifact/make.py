@@ -46,7 +46,7 @@ FILES = {
     "altered_plane": flip(700),
     "altered_manifest": flip(MANIFEST + 2),
     "altered_trailer": alter(TRAILER + 8, b"\0"),
-    "newer_version": reseal(alter(4, b"\3")),
+    "newer_version": reseal(alter(4, b"\4")),
     "many_parts": reseal(alter(CONTENTS, b"\xff\xff\xff\x7f")),
     "large_part": reseal(alter(CONTENTS + 12, struct.pack("<Q", 1 << 62))),
     "overlap": reseal(alter(LAYOUT + 10, struct.pack("<Q", 100))),

@@ -24,6 +24,10 @@ function KV:length() end
 ---@return integer
 function KV:capacity() end
 
+--- Of the memory it holds.
+---@return integer
+function KV:bytes() end
+
 --- Let go now. Safe to call twice.
 function KV:close() end
 

@@ -305,6 +305,12 @@ static int kv_capacity(lua_State *L) {
   return 1;
 }
 
+/* kv:bytes() -> of the memory it holds */
+static int kv_bytes(lua_State *L) {
+  lua_pushinteger(L, vise_kv_bytes(check_kv(L, 1)));
+  return 1;
+}
+
 /* kv:close(), __close, __gc. Safe to call twice. */
 static int kv_close(lua_State *L) {
   vise_kv **slot = luaL_checkudata(L, 1, KV);
@@ -350,7 +356,7 @@ static const luaL_Reg functions[] = {
 
 static const luaL_Reg methods[] = {
     {"attention", kv_attention}, {"length", kv_length}, {"capacity", kv_capacity},
-    {"close", kv_close},         {NULL, NULL},
+    {"bytes", kv_bytes},         {"close", kv_close},   {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

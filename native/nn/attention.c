@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keys are repacked into panels of 16 (kernels/nn.h), values into rows padded to 16, both zero
- * where nothing is. Work is cut into (sequence, block of 64 queries, head). A key block that a
- * query does not see at all is skipped for it; one that it sees in part has exact zeros elsewhere;
- * so the numbers of a query never depend on its neighbours in the block.
+ * where nothing is. Work is cut into (sequence, block of 64 queries, head).
  */
 #include "nn/attention.h"
 
 #include "core/checked.h"
 #include "core/mem.h"
 #include "core/parallel.h"
-#include "kernels/nn.h"
+#include "nn/attention_block.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { BLOCK = 64, LANES = VISE_NN_LANES };
+enum { BLOCK = VISE_ATTENTION_BLOCK, LANES = VISE_NN_LANES };
 
 struct vise_kv {
   int64_t length, capacity;
@@ -78,6 +75,10 @@ int64_t vise_kv_capacity(const vise_kv *kv) {
   return kv->capacity;
 }
 
+int64_t vise_kv_bytes(const vise_kv *kv) {
+  return kv->n_panels * LANES * kv->n_heads * (kv->dim + kv->padded_dim) * (int64_t)sizeof(float);
+}
+
 /* Where token `at` of head `head` begins. */
 static float *key_place(const vise_kv *kv, int64_t head, int64_t at) {
   const int64_t panel = head * kv->n_panels + at / LANES;
@@ -132,56 +133,31 @@ static void pack(void *arg, int64_t begin, int64_t end, int worker) {
   }
 }
 
-/* Keys [lo, hi) of the block at `first` that query `at` sees; empty if lo >= hi. */
-static void
-seen_range(int64_t *lo_out, int64_t *hi_out, int64_t at, int64_t first, int64_t window) {
-  const int64_t oldest = window > 0 && at - window + 1 > 0 ? at - window + 1 : 0;
-  *lo_out = oldest > first ? oldest - first : 0;
-  *hi_out = at + 1 - first < BLOCK ? at + 1 - first : BLOCK;
-}
-
 /* Queries [at, at + n) of the sequence (positions in it), head `head`. */
 static void
 attend(const job *j, const sequence *s, int64_t at, int64_t n, int64_t head, float *scratch) {
-  const vise_nn_kernels *kernels = vise_nn();
   const int64_t dim = j->spec->head_dim, ld = j->spec->n_heads * dim, padded = s->kv.padded_dim;
   const int64_t kv_head = head / (j->spec->n_heads / j->spec->n_kv_heads);
-  const int64_t row = s->row + at - (s->kv.length - s->n_new);
-  const float *q = j->q + row * ld + head * dim;
-  const float scale = (float)(1.0 / sqrt((double)dim));
-  float *p = scratch, *o = scratch + BLOCK * BLOCK;
-  float rescale[BLOCK];
+  const int64_t place = (s->row + at - (s->kv.length - s->n_new)) * ld + head * dim;
   vise_softmax_state state[BLOCK];
-  for (int64_t i = 0; i < n; i++) {
-    state[i] = (vise_softmax_state){-INFINITY, 0.0f, 0.0f};
-  }
-  memset(o, 0, (size_t)(n * padded) * sizeof *o);
-
-  int64_t lo, hi;
-  seen_range(&lo, &hi, at, 0, j->spec->window);
-  for (int64_t first = lo / BLOCK * BLOCK; first < at + n; first += BLOCK) {
+  const vise_attention_queries queries = {.q = j->q + place,
+                                          .ld = ld,
+                                          .at = at,
+                                          .n = n,
+                                          .dim = dim,
+                                          .padded = padded,
+                                          .window = j->spec->window,
+                                          .p = scratch,
+                                          .o = scratch + BLOCK * BLOCK,
+                                          .state = state};
+  vise_attention_begin(&queries);
+  for (int64_t first = vise_attention_first(&queries) / BLOCK * BLOCK; first < at + n;
+       first += BLOCK) {
     const int64_t n_keys = at + n - first < BLOCK ? at + n - first : BLOCK;
-    const int64_t n_panels = vise_ceil_div(n_keys, LANES);
-    kernels->scores(p, BLOCK, q, ld, key_place(&s->kv, kv_head, first), n, dim, n_panels);
-    for (int64_t i = 0; i < n; i++) {
-      seen_range(&lo, &hi, at + i, first, j->spec->window);
-      rescale[i] = 1.0f;
-      if (lo < hi) {
-        kernels->soften(&state[i], p + i * BLOCK, n_panels * LANES, lo, hi, scale);
-        rescale[i] = state[i].rescale;
-      } else {
-        memset(p + i * BLOCK, 0, BLOCK * sizeof *p);
-      }
-    }
-    kernels->mix(o, padded, rescale, p, BLOCK, value_place(&s->kv, kv_head, first), padded, n,
-                 n_keys, padded);
+    vise_attention_block(&queries, first, n_keys, key_place(&s->kv, kv_head, first),
+                         value_place(&s->kv, kv_head, first));
   }
-  for (int64_t i = 0; i < n; i++) {
-    float *out = j->out + (row + i) * ld + head * dim;
-    for (int64_t d = 0; d < dim; d++) {
-      out[d] = o[i * padded + d] / state[i].sum;
-    }
-  }
+  vise_attention_end(&queries, j->out + place);
 }
 
 /* Chunks: (block of queries, head), blocks of all sequences in order. */
@@ -314,6 +290,25 @@ done:
   return st;
 }
 
+vise_status vise_attention_check_room(int64_t n_kv_heads,
+                                      int64_t head_dim,
+                                      int64_t room,
+                                      int64_t t,
+                                      const vise_attention_spec *spec,
+                                      vise_err *err) {
+  if (n_kv_heads != spec->n_kv_heads || head_dim != spec->head_dim) {
+    return vise_fail(err, VISE_ESHAPE,
+                     "attention: cache has %lld heads of %lld, expected %lld of %lld",
+                     (long long)n_kv_heads, (long long)head_dim, (long long)spec->n_kv_heads,
+                     (long long)spec->head_dim);
+  }
+  if (t < 0 || t > room) {
+    return vise_fail(err, VISE_ESHAPE, "attention: cache has room for %lld tokens, %lld are new",
+                     (long long)room, (long long)t);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_attention_append(float *out,
                                   vise_kv *inout,
                                   const float *q,
@@ -323,16 +318,8 @@ vise_status vise_attention_append(float *out,
                                   const vise_attention_spec *spec,
                                   vise_err *err) {
   VISE_TRY(check_spec(spec, err));
-  if (inout->n_heads != spec->n_kv_heads || inout->dim != spec->head_dim) {
-    return vise_fail(err, VISE_ESHAPE,
-                     "attention: cache has %lld heads of %lld, expected %lld of %lld",
-                     (long long)inout->n_heads, (long long)inout->dim, (long long)spec->n_kv_heads,
-                     (long long)spec->head_dim);
-  }
-  if (t < 0 || t > inout->capacity - inout->length) {
-    return vise_fail(err, VISE_ESHAPE, "attention: cache has room for %lld tokens, %lld are new",
-                     (long long)(inout->capacity - inout->length), (long long)t);
-  }
+  VISE_TRY(vise_attention_check_room(inout->n_heads, inout->dim, inout->capacity - inout->length, t,
+                                     spec, err));
   sequence s = {.kv = *inout, .n_new = t};
   s.kv.length += t;
   job j = {.spec = spec, .sequences = &s, .n_sequences = 1, .out = out, .q = q, .k = k, .v = v};

@@ -37,6 +37,7 @@ vise_status vise_kv_create(vise_kv **out,
 void vise_kv_free(vise_kv *kv); /* accepts NULL */
 int64_t vise_kv_length(const vise_kv *kv);
 int64_t vise_kv_capacity(const vise_kv *kv);
+int64_t vise_kv_bytes(const vise_kv *kv); /* of the memory it holds */
 
 /*
  * A batch: token rows [starts[s], starts[s + 1]) are sequence s, n_sequences + 1 entries, from 0 up
@@ -76,6 +77,14 @@ vise_status vise_attention_check(const vise_attention_spec *spec,
                                  const int64_t *starts,
                                  int64_t n_sequences,
                                  vise_err *err) VISE_MUST_USE;
+
+/* As appending checks that t more tokens go into a cache. Errors: VISE_ESHAPE. */
+vise_status vise_attention_check_room(int64_t n_kv_heads,
+                                      int64_t head_dim,
+                                      int64_t room,
+                                      int64_t t,
+                                      const vise_attention_spec *spec,
+                                      vise_err *err) VISE_MUST_USE;
 
 /*
  * The next t tokens of one sequence: k and v go into the cache, the queries see all that is in it.

@@ -4,6 +4,7 @@
 local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
+local runtime = require("vise.model.runtime")
 
 local must = refusal.must
 
@@ -16,6 +17,7 @@ local H = {}
 ---@field temperature? number 0 (the default) takes the likeliest token each time
 ---@field top_k? integer choose among so many; 0 (the default): all
 ---@field top_p? number choose among the likeliest that together have this probability; 1: all
+---@field kv? string and `kv_recent`, `activations`: see vise.RuntimeOptions
 ---@field on_token? fun(piece: string, id?: integer) for each token; `piece` may be empty until a
 --- character is whole, and one that never was comes at the end, without an id
 
@@ -31,6 +33,7 @@ M.options = {
     doc = "choose among the N likeliest; 0: among all" },
   { name = "top_p", kind = "real", default = 1.0, min = 0, max = 1,
     doc = "choose among the likeliest that together have this probability" },
+  table.unpack(runtime.options),
 }
 
 --- See vise.Model:generate. The same seed and options give the same text.
@@ -38,7 +41,8 @@ M.options = {
 ---@param prompt string
 ---@param options? vise.GenerateOptions
 ---@return string|nil text what follows the prompt
----@return table|string info {tokens, seconds, stopped = "tokens"|"eos"|"context"}, or the message
+---@return table|string info {tokens, seconds, stopped = "tokens"|"eos"|"context", cache_bytes: of
+--- the keys and values}, or the message
 ---@return string? code
 function M.run(model, prompt, options)
   local plain = {}
@@ -54,7 +58,7 @@ function M.run(model, prompt, options)
   elseif model.tokenizer == nil then
     check.fail("generate: %s has no tokenizer", model.path)
   end
-  return refusal.protect(H.generate, model, prompt, o)
+  return refusal.protect(H.generate, runtime.apply(model, o), prompt, o)
 end
 
 function H.generate(model, prompt, options)
@@ -89,11 +93,15 @@ function H.generate(model, prompt, options)
   if rest ~= "" then
     options.on_token(rest)
   end
+  local cache_bytes = 0
   for _, cache in ipairs(caches) do
+    cache_bytes = cache_bytes + cache:bytes()
     cache:close()
   end
-  return text:all(),
-    { tokens = #ids - n_prompt, seconds = native.core.clock() - begin, stopped = stopped }
+  return text:all(), {
+    tokens = #ids - n_prompt, seconds = native.core.clock() - begin, stopped = stopped,
+    cache_bytes = cache_bytes,
+  }
 end
 
 --- The token after the ones in the caches and `fresh`; `position` is its place in the sequence.

@@ -245,6 +245,24 @@ function Model:caches(capacity)
   return refusal.protect(self._net.caches, self._net, capacity)
 end
 
+--- Bytes of the keys and values of a sequence of so many tokens.
+---@param tokens integer
+---@return integer|nil bytes
+---@return string? message
+---@return string? code
+function Model:cache_bytes(tokens)
+  local caches, message, code = self:caches(tokens)
+  if caches == nil then
+    return nil, message, code
+  end
+  local sum = 0
+  for _, cache in ipairs(caches) do
+    sum = sum + cache:bytes()
+    cache:close()
+  end
+  return sum
+end
+
 --- Logits of hidden states.
 ---@param hidden vise.Tensor [n, d] f32
 ---@return vise.Tensor|nil logits [n, vocabulary] f32

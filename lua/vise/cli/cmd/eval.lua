@@ -7,6 +7,7 @@ local metric = require("vise.metric")
 local native = require("vise.native")
 local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
+local runtime = require("vise.model.runtime")
 local term = require("vise.cli.term")
 
 local H = {}
@@ -18,7 +19,9 @@ function H.run(args)
       or "missing --text FILE, or --data DIR for a model of images")
   end
   local text = given.text and exit.check(native.file.read(given.text))
-  local m = options.open_model(args[1])
+  local m = runtime.apply(options.open_model(args[1]), {
+    kv = given.kv, kv_recent = given["kv-recent"], activations = given.activations,
+  })
   local against = given.against and options.open_model(given.against)
   local display = progress.new(given)
   display:begin("measure")
@@ -44,14 +47,23 @@ function H.run(args)
   end
 end
 
+--- How the model is run, as flags.
+function H.flags()
+  local flags = { options.text, options.data, options.protocol, options.against }
+  for _, row in ipairs(runtime.options) do
+    flags[#flags + 1] = { name = (row.name:gsub("_", "-")), kind = row.kind, default = row.default,
+      choices = row.choices, min = row.min, max = row.max, doc = row.doc }
+  end
+  return table.move({ options.json, options.quiet }, 1, 2, #flags + 1, flags)
+end
+
 ---@type vise.Command
 return {
   summary = "measure a model on a text or on images",
-  usage = { "vise eval MODEL --text FILE|--data DIR --protocol NAME [--against MODEL] [--json]" },
+  usage = { "vise eval MODEL --text FILE|--data DIR --protocol NAME [--against MODEL] "
+    .. "[--kv FORMAT] [--kv-recent N] [--activations FORMAT] [--json]" },
   positional = { options.model },
-  options = {
-    options.text, options.data, options.protocol, options.against, options.json, options.quiet,
-  },
+  options = H.flags(),
   details = [[
 Errors after ± are standard errors, clustered by document or window. `stored` is the size of the
 file or files on disk; bits/weight is that times 8 / parameters. `vise explain metrics` tells what

@@ -5,6 +5,7 @@ local exit = require("vise.cli.exit")
 local generate = require("vise.model.generate")
 local options = require("vise.cli.options")
 local term = require("vise.cli.term")
+local text = require("vise.text")
 
 local H = {}
 
@@ -34,9 +35,11 @@ function H.run(args)
     term.write_json({
       prompt = given.prompt, text = story, tokens = info.tokens, stopped = info.stopped,
       seed = given.seed, seconds = info.seconds, tokens_per_s = speed,
+      cache_bytes = info.cache_bytes,
     })
   elseif not given.quiet then
-    local line = ("%d tokens, %.0f tokens/s"):format(info.tokens, speed)
+    local line = ("%d tokens, %.0f tokens/s, cache %s"):format(info.tokens, speed,
+      text.bytes(info.cache_bytes))
     term.say(term.style(2, "dim", line))
   end
 end
@@ -74,7 +77,8 @@ end
 return {
   summary = "let a model go on from a prompt",
   usage = { "vise generate MODEL [--prompt TEXT] [--tokens N] [--seed N] [--temperature X] "
-    .. "[--top-k N] [--top-p X] [--json]" },
+    .. "[--top-k N] [--top-p X] [--kv FORMAT] [--kv-recent N] [--activations FORMAT] "
+    .. "[--json]" },
   positional = { options.model },
   options = H.flags(),
   details = [[

@@ -10,6 +10,7 @@ local native = require("vise.native")
 local ops = require("vise.grad.ops")
 local refusal = require("vise.model.refusal")
 local rope = require("vise.model.rope")
+local tape = require("vise.grad.tape")
 
 local must = refusal.must
 
@@ -25,6 +26,7 @@ M.model_types = { "llama", "mistral", "qwen2" }
 ---@field tensors table[] {name, shape, source}
 ---@field sites table[] {name, places}: places that read the same input
 ---@field blocks table[] {name, places}: the units of streaming, in order
+---@field kv {format: string, recent: integer}|nil how keys and values are kept; nil: as f32
 ---@field inner integer[] of each layer: neurons; so are heads and kv_heads
 ---@field coupled table[] {name, size, parts = {{place, dim, times}}}: dimensions that go together;
 --- index i of the coupling is indices times * i .. times * (i + 1) - 1 of dimension dim (1 rows,
@@ -54,6 +56,7 @@ function M.new(config)
     eps = config:positive("rms_norm_eps", 1e-6),
     windows = H.windows(config),
     is_tied = config:boolean("tie_word_embeddings", false),
+    kv = H.kv(config),
     places = {}, tensors = {}, sites = {}, blocks = {}, coupled = {},
   }, Network)
   for layer = 1, n_layers do
@@ -129,7 +132,9 @@ end
 function Network:caches(capacity)
   local caches = {}
   for layer = 1, self.n_layers do
-    caches[layer] = must(native.nn.kv(capacity, self.kv_heads[layer], self.head_dim))
+    local heads = self.kv_heads[layer]
+    caches[layer] = self.kv and must(native.kv.new(capacity, heads, self.head_dim, self.kv.format,
+      self.kv.recent)) or must(native.nn.kv(capacity, heads, self.head_dim))
   end
   return caches
 end
@@ -143,12 +148,21 @@ function Network:attention(model, at, x, options)
   n:close()
   q = H.replace(q, self.rope:turn(q, options.positions))
   k = H.replace(k, self.rope:turn(k, options.positions))
-  local mixed <close> = options.cache and must(options.cache:attention(q, k, v, options))
-    or ops.attention(q, k, v, options)
+  local mixed <close> = self:mix(q, k, v, options)
   q:close()
   k:close()
   v:close()
   return H.linear(model, at .. ".o", mixed)
+end
+
+--- Attention itself. Where derivatives are recorded keys and values are not packed.
+function Network:mix(q, k, v, options)
+  if options.cache then
+    return must(options.cache:attention(q, k, v, options))
+  elseif self.kv and not tape.is_recording() then
+    return must(native.kv.attention(q, k, v, options, self.kv.format, self.kv.recent))
+  end
+  return ops.attention(q, k, v, options)
 end
 
 function Network:mlp(model, at, x)
@@ -202,6 +216,17 @@ function H.check(config)
   if act ~= nil and act ~= "silu" and act ~= "swish" then
     config:wrong("hidden_act", "'silu'")
   end
+end
+
+--- How keys and values are kept, which vise writes into configs: {format, recent}; nil: as f32.
+function H.kv(config)
+  local format = config:get("vise_kv_format")
+  if format == nil or format == "f32" then
+    return nil
+  elseif format ~= "int8" and format ~= "int4" and format ~= "fp8" then
+    config:wrong("vise_kv_format", "one of: f32, int8, int4, fp8")
+  end
+  return { format = format, recent = config:integer("vise_kv_recent", 0, 0) }
 end
 
 --- The attention window of each layer: a function of its number from 0; 0 is no window.

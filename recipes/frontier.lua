@@ -5,20 +5,24 @@ local vise = require "vise"
 
 local function candidates_of(group)
   local list = {}
-  for _, bits in ipairs { 2, 3, 4, 5, 6 } do
-    list[#list + 1] = { method = "gptq", bits = bits, group = group }
-    list[#list + 1] = { method = "gptq", bits = bits, group = 2 * group }
+  for _, rate in ipairs { 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5.5 } do
+    list[#list + 1] = { method = "watersic", rate = rate }
+  end
+  for _, rate in ipairs { 1, 1.5, 2, 2.5, 3, 3.5, 4, 5 } do -- rare words may be coarse
+    list[#list + 1] = { match = "embed", method = "watersic", rate = rate, rows = "softmax" }
+    list[#list + 1] = { match = "head", method = "watersic", rate = rate, rows = "softmax" }
+  end
+  for _, rank in ipairs { 2, 8 } do
+    list[#list + 1] = { match = "*.*", method = "compensated", base = "watersic", rate = 2,
+      rank = rank, factors = "int8" }
+  end
+  for _, bits in ipairs { 2, 3, 4 } do
+    list[#list + 1] = { match = "*.*", method = "gptq", bits = bits, group = group }
   end
   for _, format in ipairs { "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs" } do
-    list[#list + 1] = { method = "gptq", format = format }
+    list[#list + 1] = { match = "*.*", method = "gptq", format = format }
   end
-  for _, bits in ipairs { 2, 3 } do
-    list[#list + 1] = { method = "compensated", base = "gptq", bits = bits, group = group,
-      rank = 8, factors = "int8" }
-  end
-  for _, bits in ipairs { 2, 3, 4, 6, 8 } do
-    list[#list + 1] = { method = "rtn", bits = bits, group = group }
-  end
+  list[#list + 1] = { method = "rtn", bits = 8, group = group }
   return list
 end
 
@@ -37,7 +41,8 @@ return vise.recipe {
   },
   run = function(p, job)
     local original = job:open(p.model)
-    local stats = job:calibrate(original, { text = p.calibration, tokens = p.tokens })
+    local stats = job:calibrate(original, { text = p.calibration, tokens = p.tokens,
+      sequential = false })
     local candidates = candidates_of(p.group)
     for i = 0, p.points - 1 do
       local bits = p.from * (p.to / p.from) ^ (i / (p.points - 1))

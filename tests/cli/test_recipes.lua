@@ -32,6 +32,7 @@ H.cases = {
     "group=32" } },
   recover = { rows = 4, more = { "train=share/text/sample.txt", "tokens=1000", "steps=3", "batch=1",
     "group=32", "rank=2" } },
+  activations = { calibrated = true, rows = 11, more = { "tokens=256" } },
   compare = { calibrated = true, more = { "tokens=1000" } },
   distill = { trained = true, rows = 6,
     more = { "layers=1", "steps=3", "rate=0.0005", "tokens=1000" } },

@@ -1,7 +1,11 @@
 --- The choice of methods within a budget, against all choices tried one by one.
+local calibration = require("vise.calibration")
+local fit = require("vise.fit")
 local knapsack = require("vise.fit.knapsack")
 local lu = require("luaunit")
+local model = require("vise.model")
 local native = require("vise.native")
+local tiny_model = require("support.tiny_model")
 
 TestKnapsack = {}
 
@@ -94,6 +98,48 @@ function TestKnapsack:test_a_budget_below_the_smallest_choice_is_no_choice()
   lu.assertEquals({ knapsack.solve(items, 14) }, { nil, 15 })
   lu.assertEquals({ knapsack.solve(items, 15) }, { { 1, 1 }, 15 })
   lu.assertEquals({ knapsack.solve(items, 25) }, { { 2, 1 }, 25 })
+end
+
+TestFit = {}
+
+function TestFit:setUp()
+  self.folder = os.tmpname()
+  os.remove(self.folder)
+  tiny_model.write(self.folder, { tied = true })
+  self.model = assert(model.open(self.folder))
+end
+
+function TestFit:tearDown()
+  native.file.remove_tree(self.folder)
+end
+
+function H.fit(m, folder, candidates)
+  local text = assert(native.file.read("share/text/sample.txt")):sub(1, 2000)
+  return fit.new(m, {
+    candidates = candidates, folder = folder .. "/fit", tokens = 300,
+    stats = calibration.new({ text = text, protocol = "nll-128", tokens = 256 }),
+  }, { seed = 0 })
+end
+
+function TestFit:test_a_candidate_stands_where_it_matches()
+  local fitted = H.fit(self.model, self.folder, {
+    { method = "rtn", bits = 2, group = 16 },
+    { match = "mlp.*", method = "rtn", bits = 8, group = 16 },
+  })
+  local rules, rows, expected = fitted:choose(1 << 30)
+  for i, row in ipairs(rows) do
+    lu.assertEquals(row.candidate, row.place:find("mlp", 1, true) and 2 or 1)
+    lu.assertEquals(rules[i].match, row.place)
+    lu.assertEquals(rules[i].bits, row.candidate == 2 and 8 or 2)
+  end
+  lu.assertErrorMsgContains("candidate 1: match is 7, expected a pattern", H.fit, self.model,
+    self.folder, { { match = 7, method = "rtn" } })
+
+  local kl = fitted:measure(self.model:compress(rules), expected.sum)
+  local _, _, again = fitted:choose(1 << 30)
+  lu.assertEquals(expected.loss, expected.sum)
+  lu.assertEquals(again.sum, expected.sum)
+  lu.assertAlmostEquals(again.loss, kl, 1e-12)
 end
 
 os.exit(lu.LuaUnit.run())

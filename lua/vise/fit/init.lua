@@ -4,17 +4,20 @@
 -- 1. Every candidate is run on every place, with statistics of the original model: its bytes as
 --    they are coded in a file, and the relative error of the outputs.
 -- 2. The divergence that an error at a place costs is measured: the model with that place alone
---    changed, by two candidates, one gentle and one rough.
+--    changed, by two candidates, one gentle and one rough; by every one where the place holds an
+--    eighth of the model.
 -- 3. Errors times what they cost are losses, which are taken to add up; the knapsack solver
 --    chooses (vise.fit.knapsack).
 -- 4. The model is compressed by that choice, its file measured, and the budget of the solver
---    corrected until the file fits.
+--    corrected until the file fits and little is left over (vise.run.job). Its divergence is
+--    measured too: the sum of losses is off by a factor, by which later sums are corrected.
 
 local calibration = require("vise.calibration")
 local check = require("vise.check")
 local knapsack = require("vise.fit.knapsack")
 local metric = require("vise.metric")
 local native = require("vise.native")
+local places_of = require("vise.model.places")
 local refusal = require("vise.model.refusal")
 local walk = require("vise.model.walk")
 
@@ -24,7 +27,8 @@ local M = {}
 local H = {}
 
 ---@class vise.FitOptions
----@field candidates table[] rules without `match`: { method = "gptq", bits = 3 }, ...
+---@field candidates table[] rules whose `match` may be absent, for all places:
+--- { method = "gptq", bits = 3 }, { match = "embed", method = "watersic", rows = "softmax" }, ...
 ---@field stats vise.Calibration also the text that losses are measured on
 ---@field tokens? integer on which losses are measured, 4096 if absent
 ---@field folder string where every candidate's file is written, to be weighed and read again
@@ -43,9 +47,13 @@ function M.new(model, options, context)
   H.check(options)
   must(native.file.make_dirs(options.folder))
   local report = options.on_progress or function() end
-  local fit = setmetatable({ _options = options, _rest = H.rest_bytes(model, options.folder) }, Fit)
+  local fit = setmetatable({
+    _options = options, _model = model, _rest = H.rest_bytes(model, options.folder),
+    _excess = 1, -- the divergence of the last assembled model by the sum of its losses
+  }, Fit)
   fit._places = H.try_all(model, options, context, report)
-  H.measure_losses(model, fit._places, options, report)
+  fit._text = H.sample(options.stats, model, options.tokens or H.tokens)
+  H.measure_losses(model, fit._places, fit._text, options, report)
   return fit
 end
 
@@ -54,8 +62,8 @@ end
 ---@param budget integer bytes
 ---@return vise.Rule[] rules for Model:compress, one a place
 ---@return table[] chosen {place, candidate, bytes, error, loss}: candidate is an index
----@return table expected {bytes, loss}: of the file, and the sum of the losses, which is below the
---- divergence of all changes together
+---@return table expected {bytes, sum, loss}: of the file; the sum of the losses; the divergence
+--- that the sum stands for, by what the last assembled model had
 function Fit:choose(budget)
   local items = {}
   for i, place in ipairs(self._places) do
@@ -71,13 +79,25 @@ function Fit:choose(budget)
     local choice = place.choices[chosen[i]]
     local rule = { match = place.name, stats = choice.has_stats and self._options.stats or nil }
     for key, value in check.sorted_pairs(self._options.candidates[choice.index]) do
-      rule[key] = value
+      rule[key] = key == "match" and rule.match or value
     end
     rules[i] = rule
     rows[i] = { place = place.name, candidate = choice.index, bytes = choice.bytes,
       error = choice.error, loss = choice.loss }
   end
-  return rules, rows, { bytes = bytes + self._rest, loss = knapsack.loss(items, chosen) }
+  local sum = knapsack.loss(items, chosen)
+  return rules, rows, { bytes = bytes + self._rest, sum = sum, loss = sum * self._excess }
+end
+
+--- Nats a token between the model and an assembled one, on the text of the losses; remembered to
+--- correct what `choose` expects.
+---@param assembled vise.Model
+---@param sum number of its losses
+---@return number
+function Fit:measure(assembled, sum)
+  local kl = H.divergence(self._model, assembled, self._text, self._options)
+  self._excess = sum > 0 and kl < math.huge and kl / sum or self._excess
+  return kl
 end
 
 function H.check(options)
@@ -95,6 +115,10 @@ function H.check(options)
       check.fail("fit: candidate %d is %s, expected { method = ..., options }", i,
         check.quote(candidate))
     end
+    if candidate.match ~= nil and type(candidate.match) ~= "string" then
+      check.fail("fit: candidate %d: match is %s, expected a pattern such as 'mlp.*'", i,
+        check.quote(candidate.match))
+    end
     local found = method.find(candidate.method)
     if found.scope ~= "weight" then
       check.fail("fit: candidate %d: method '%s' is of scope %s, expected weight", i, found.name,
@@ -111,7 +135,7 @@ end
 function H.options(candidate)
   local options = {}
   for key, value in check.sorted_pairs(candidate) do
-    options[key] = key ~= "method" and value or nil
+    options[key] = key ~= "method" and key ~= "match" and value or nil
   end
   return options
 end
@@ -162,7 +186,8 @@ function H.try(place, w, moments, o, context)
   local m, k = place.shape[1], place.shape[2]
   for index, candidate in ipairs(o.candidates) do
     local options = H.options(candidate)
-    if pcall(method.check, candidate.method, m, k, options, { moments = moments }) then
+    local matches = candidate.match == nil or places_of.matches(candidate.match, place.name)
+    if matches and pcall(method.check, candidate.method, m, k, options, { moments = moments }) then
       local extra = moments and method.extra_for(candidate.method, moments, m, k, options) or {}
       local has_stats = next(extra) ~= nil
       extra.name, extra.seed = place.name, context.seed or 0
@@ -207,13 +232,14 @@ function H.rest_bytes(model, folder)
 end
 
 --- Give every choice its loss: what its error costs there, by the divergence of the model with that
---- place alone changed. Two choices of each place are measured.
-function H.measure_losses(model, places, options, report)
-  local text = H.sample(options.stats, model, options.tokens or H.tokens)
+--- place alone changed. Two choices of each place are measured, all of one that holds much.
+function H.measure_losses(model, places, text, options, report)
+  local all = model:parameters()
   for i, place in ipairs(places) do
     local gentle, rough = H.probes(place.choices)
-    for _, choice in ipairs({ gentle, rough }) do
-      choice.loss = choice.loss or H.divergence(model, place.name, choice, text, options)
+    local is_large = H.large * place.shape[1] * place.shape[2] >= all
+    for _, choice in ipairs(is_large and place.choices or { gentle, rough }) do
+      choice.loss = choice.loss or H.cost(model, place.name, choice, text, options)
     end
     for _, choice in ipairs(place.choices) do
       choice.loss = choice.loss or H.between(gentle, rough, choice.error)
@@ -247,10 +273,10 @@ function H.between(gentle, rough, error)
 end
 
 --- Nats a token between the model and itself with one place changed.
-function H.divergence(model, name, choice, text, options)
+function H.cost(model, name, choice, text, options)
   local reader <close> = must(native.artifact.open(choice.path))
   local changed = must(reader:weight("it"))
-  local other = model:_derive({
+  return H.divergence(model, model:_derive({
     _make = function(place)
       if place == name then
         return changed
@@ -259,7 +285,10 @@ function H.divergence(model, name, choice, text, options)
     end,
     fallbacks = {},
     notes = {},
-  })
+  }), text, options)
+end
+
+function H.divergence(model, other, text, options)
   local row = must(metric.evaluate(other, {
     text = text,
     protocol = options.stats.protocol,
@@ -280,6 +309,7 @@ function H.sample(plan, model, tokens)
 end
 
 H.tokens = 4096
+H.large = 8 -- a place of one of so many parts of the weights has every choice measured
 H.least_loss = 1e-9 -- so that ratios of losses are numbers
 
 return M

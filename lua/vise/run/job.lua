@@ -9,6 +9,7 @@ local claims = require("vise.run.claims")
 local native = require("vise.native")
 local recipe = require("vise.recipe")
 local record = require("vise.run.record")
+local runtime = require("vise.model.runtime")
 local why = require("vise.run.why")
 
 local M = {}
@@ -30,6 +31,7 @@ H.__index = H
 ---@field name? string
 ---@field method? string
 ---@field options? table
+---@field kv? string and `kv_recent`, `activations`: see vise.RuntimeOptions
 
 ---@class vise.Job what a recipe sees
 ---@field seed integer of `--seed`
@@ -265,25 +267,36 @@ function H:fit(m, opts)
   return self:_fitted(m, fitted.fit, budget // 1 | 0)
 end
 
---- Compress by a fit, with less room as long as the file is larger than it was expected.
+--- Compress by a fit: with less room where the file is larger than expected, with more where bytes
+--- are left over. Of the files that fit, the one with the least losses.
 function H:_fitted(m, fitted, budget)
-  local room = budget
+  local room, best = budget, nil
   for _ = 1, H.fit_rounds do
     local rules, rows, expected = fitted:choose(room)
+    if best and expected.sum >= best.expected.sum then
+      break
+    end
     local handle = self:compress(m, rules)
     local bytes = self:_weigh(self:_model(handle, "fit"))
-    self:note(("fit: %d bytes of %d, expected %d, losses add up to %.5f"):format(bytes, budget,
-      expected.bytes, expected.loss))
-    for _, row in ipairs(rows) do
-      self:note(("fit: %s: candidate %d, %d bytes, error %.5f, loss %.6f"):format(row.place,
-        row.candidate, row.bytes, row.error, row.loss))
-    end
+    self:note(("fit: %d bytes of %d, expected %d"):format(bytes, budget, expected.bytes))
     if bytes <= budget then
-      return handle
+      best = { handle = handle, rows = rows, expected = expected }
+    elseif best then
+      break
     end
-    room = room - (bytes - budget) - (budget >> 12)
+    room = room + budget - bytes - (bytes > budget and budget >> 12 or 0)
   end
-  check.fail("fit: no choice found whose file has at most %d bytes", budget)
+  if best == nil then
+    check.fail("fit: no choice found whose file has at most %d bytes", budget)
+  end
+  for _, row in ipairs(best.rows) do
+    self:note(("fit: %s: candidate %d, %d bytes, error %.5f, loss %.6f"):format(row.place,
+      row.candidate, row.bytes, row.error, row.loss))
+  end
+  local measured = fitted:measure(self:_model(best.handle, "fit"), best.expected.sum)
+  self:log("fit: losses add up to %.5f, expected %.5f, measured %.5f on the calibration text",
+    best.expected.sum, best.expected.loss, measured)
+  return best.handle
 end
 
 --- Measure a model on a text or on images; the row is recorded and returned.
@@ -308,6 +321,8 @@ function H:measure(m, opts)
   local name = given.name or ("model %d"):format(#self._rows + 1)
   local input = opts.data and self:_find(opts.data, "data", "measure: data")
     or self:_find(opts.text, "text", "measure: text")
+  m = runtime.apply(m, given, { seed = self._request.seed, cache = self._kept,
+    recipe = self._request.sha256 })
   local parts = H.measure_parts(m, against, input.sha256, given.protocol, self._request.share)
   local key = parts and cache.key(parts)
   local row = key and self._kept:table(key)
@@ -447,11 +462,13 @@ end
 --- What a recipe may call.
 M.verbs = { "open", "train", "calibrate", "compress", "extract", "fit", "measure", "save", "log" }
 H.extract_names = { "match", "rank", "values" }
-H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate" }
+H.forwarded = { "places", "weight", "tensors", "tensor", "parameters", "bytes", "generate",
+  "cache_bytes" }
 H.measure_rows = {
   { name = "method", kind = "string", doc = "what the row says it is of" },
   { name = "protocol", kind = "string", doc = "how to measure" },
   { name = "name", kind = "string", doc = "of the row" },
+  table.unpack(runtime.options),
 }
 
 H.fit_rows = {
@@ -462,7 +479,8 @@ H.fit_rows = {
 H.fit_rounds = 4
 
 H.fit_names = { "bits_per_weight", "bytes", "candidates", "stats", "tokens" }
-H.measure_names = { "against", "data", "method", "name", "options", "protocol", "text" }
+H.measure_names = { "activations", "against", "data", "kv", "kv_recent", "method", "name",
+  "options", "protocol", "text" }
 H.steps_between_notes = 10
 H.most_items = 10000
 H.handles = { against = true, candidates = true, compressed = true, data = true, distill = true,

@@ -217,7 +217,7 @@ static vise_status prepare(watersic *a, const vise_method_input *in, vise_err *e
   }
   VISE_TRY(vise_feedback_factor_create(&a->factor, in->moments, VISE_ORDER_ACT, a->n,
                                        in->values[DAMPING], false, err));
-  vise_feedback_factor_note(in->note, VISE_NOTE_BYTES, a->factor, in->values[DAMPING]);
+  vise_feedback_factor_note(in->note, a->factor, in->values[DAMPING]);
   if (in->values[ROWS] != 0.0) {
     VISE_TRY(vise_matrix_alloc(&a->chances, a->m, 1, err));
     VISE_TRY(vise_chances(a->chances, in->w, in->moments, in->seed, in->name, err));

@@ -6,11 +6,16 @@
 -- (native/nn/kv_packed.h says how). No weight changes.
 
 local cache = require("vise.cache")
+local check = require("vise.check")
 local reshape = require("vise.model.reshape")
 
 local H = {}
 
 function H.run(model, resolved, extra)
+  if not model._net.caches then
+    check.fail("kv: model is of architecture '%s', which keeps no keys and values, expected llama",
+      model.arch)
+  end
   local key = model:_key_of_all({
     require("vise.method").identity("kv", resolved, extra.context.recipe), resolved,
   })

@@ -30,6 +30,8 @@
 #include <string.h>
 
 enum { RATE, ROWS, DAMPING, SAMPLE = 1024, TRIALS = 12, VALUES = 256 };
+/* The greatest number that a weight may be without what others add to it. */
+enum { MOST = 96 };
 enum { CLASSES = 2 * VISE_INTEGERS_CLASSES };
 
 static const vise_param watersic_params[] = {
@@ -49,6 +51,7 @@ typedef struct watersic {
   float *w, *sample;                      /* [m, n], [n_sample, n] */
   float *rows, *some;                     /* [m], [n_sample] the steps of rows */
   double *chances;                        /* [m], or NULL: rows are equal */
+  double *reach;                          /* [m] the greatest |w| L_jj of each row */
   uint8_t *codes, *row_steps;             /* [m, n], [m] */
   double *steps, *gains, *best, *columns; /* [n] */
   int64_t n_sample;
@@ -64,14 +67,18 @@ static double lambert(double x) {
   return w;
 }
 
-/* The half octaves of each row's step. */
-static void choose_rows(watersic *a, double log2_step) {
+/* The half octaves of each row's step; coarser where its numbers would go beyond what there is. */
+static void choose_rows(watersic *a, double log2_step, double c) {
   for (int64_t i = 0; i < a->m; i++) {
     double half_octaves = 0.0;
     if (a->chances != NULL) {
       const double s2 = 2.0 * lambert(exp2(2.0 * log2_step) / (2.0 * a->chances[i]));
-      half_octaves = fmax(-100.0, fmin(100.0, rint(log2(s2))));
+      half_octaves = rint(log2(s2));
     }
+    if (a->reach[i] > 0.0) {
+      half_octaves = fmax(half_octaves, ceil(2.0 * log2(a->reach[i] / (MOST * c))));
+    }
+    half_octaves = fmax(-100.0, fmin(100.0, half_octaves));
     a->row_steps[i] = (uint8_t)(VISE_INTEGERS_ZERO + (int)half_octaves);
     a->rows[i] = (float)exp2(0.5 * half_octaves);
   }
@@ -84,7 +91,7 @@ static void choose_rows(watersic *a, double log2_step) {
    logit. */
 static void choose_steps(watersic *a, double log2_step) {
   const double c = a->chances != NULL ? sqrt(12.0 / (double)a->n) : exp2(log2_step);
-  choose_rows(a, log2_step);
+  choose_rows(a, log2_step, c);
   for (int64_t p = 0; p < a->n; p++) {
     a->steps[p] = c / a->factor->pivots[p];
   }
@@ -196,6 +203,7 @@ static vise_status allocate(watersic *a, vise_err *err) {
       {(void **)&a->some, a->n_sample, sizeof(float)},
       {(void **)&a->codes, a->m * a->n, 1},
       {(void **)&a->row_steps, a->m, 1},
+      {(void **)&a->reach, a->m, sizeof(double)},
       {(void **)&a->steps, 4 * a->n, sizeof(double)},
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -218,6 +226,13 @@ static vise_status prepare(watersic *a, const vise_method_input *in, vise_err *e
   VISE_TRY(vise_feedback_factor_create(&a->factor, in->moments, VISE_ORDER_ACT, a->n,
                                        in->values[DAMPING], false, err));
   vise_feedback_factor_note(in->note, a->factor, in->values[DAMPING]);
+  for (int64_t i = 0; i < a->m; i++) {
+    a->reach[i] = 0.0;
+    for (int64_t p = 0; p < a->n; p++) {
+      const double w = (double)a->w[i * a->n + a->factor->columns[p]];
+      a->reach[i] = fmax(a->reach[i], fabs(w) * a->factor->pivots[p]);
+    }
+  }
   if (in->values[ROWS] != 0.0) {
     VISE_TRY(vise_matrix_alloc(&a->chances, a->m, 1, err));
     VISE_TRY(vise_chances(a->chances, in->w, in->moments, in->seed, in->name, err));
@@ -251,7 +266,8 @@ static vise_status watersic_run(vise_weight **out, const vise_method_input *in, 
   a.n_sample = a.m < SAMPLE ? a.m : SAMPLE;
   vise_status st = prepare(&a, in, err);
   st = st == VISE_OK ? quantize(out, &a, in->moments, err) : st;
-  void *const owned[] = {a.w, a.sample, a.rows, a.some, a.codes, a.row_steps, a.steps, a.chances};
+  void *const owned[] = {a.w,         a.sample, a.rows,    a.some, a.codes,
+                         a.row_steps, a.steps,  a.chances, a.reach};
   for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) {
     vise_mem_free(owned[i]);
   }

@@ -102,14 +102,23 @@ function TestWatersic:test_likely_rows_are_finer()
     x[i] = i % K == 0 and 1 or 0.2 * x[i]
   end
   local s <close> = native.stats.moments(K):add(native.tensor.from("f32", { 2000, K }, x))
-  local q <close> = w:quantize({ method = "watersic", rate = 2, rows = "softmax", stats = s })
-  local likely, rare = { 0, 0 }, { 0, 0 }
-  local is = q:dense():table()
-  for i, value in ipairs(values) do
-    local of = (i - 1) // K < M // 4 and likely or rare
-    of[1], of[2] = of[1] + (is[i] - value) ^ 2, of[2] + 1
+  local function errors(rate)
+    local q <close> = w:quantize({ method = "watersic", rate = rate, rows = "softmax", stats = s })
+    local likely, rare = 0, 0
+    local is = q:dense():table()
+    for i, value in ipairs(values) do
+      local squared = (is[i] - value) ^ 2
+      if (i - 1) // K < M // 4 then
+        likely = likely + squared / (M // 4 * K)
+      else
+        rare = rare + squared / (M * 3 // 4 * K)
+      end
+    end
+    return likely, rare
   end
-  lu.assertTrue(16 * likely[1] / likely[2] < rare[1] / rare[2])
+  local likely, rare = errors(2)
+  lu.assertTrue(16 * likely < rare)
+  lu.assertTrue(errors(6) < 1.1 * likely) -- however fine, no number is cut off
 end
 
 os.exit(lu.LuaUnit.run())

@@ -16,7 +16,7 @@ return vise.recipe {
     tokens = vise.param.int { 16384, min = 256, doc = "calibration tokens" },
     steps = vise.param.int { 100, min = 1, doc = "updates of training" },
     batch = vise.param.int { 4, min = 1, doc = "windows of a step" },
-    rate = vise.param.real { 0.003, min = 0, doc = "the greatest learning rate" },
+    rate = vise.param.real { 0.001, min = 0, doc = "the greatest learning rate" },
   },
   run = function(p, job)
     local original = job:open(p.model)

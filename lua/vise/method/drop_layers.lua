@@ -17,13 +17,12 @@ local must = refusal.must
 local H = {}
 
 function H.run(model, options, extra)
-  local n = model._net.n_layers
+  local n, base = model._net.n_layers, H.base_key(model, options, extra)
   if options.layers ~= "" then
-    return H.assemble(model, H.without(n, options.layers), H.base_key(model, options, extra))
+    return layers.keep(model, H.without(n, options.layers), base ~= nil)
   elseif options.count >= n then
     check.fail("drop_layers: count is %d, expected fewer than the %d layers", options.count, n)
   end
-  local base = H.base_key(model, options, extra)
   local store = base and extra.context.cache
   local key = store and cache.key({ "drop_layers", base })
   local found = key and store:table(key)

@@ -103,7 +103,8 @@ end
 
 --- A text without what may differ: numbers, hashes, the words a model writes, widths.
 function H.form(text)
-  text = text:gsub("%f[%w]%x*%d%x*%x%x%x%x%x%x%x*", "N"):gsub("[%d][%d.,]*", "N"):gsub("─+", "─")
+  text = text:gsub("%f[%w]%x*%d%x*%x%x%x%x%x%x%x*", "N"):gsub("[%d][%d.,]*", "N"):gsub("NN+", "N")
+  text = text:gsub("─", "-"):gsub("%-%-+", "-")
   text = text:gsub("%-N", "N"):gsub("+N", "N"):gsub("[KM]iB", "B"):gsub("N min N s", "N s")
   text = text:gsub("N ms", "N s"):gsub("\n%s*%*?%s*N%s", "\nN ")
   text = text:gsub("\226[\160-\163][\128-\191]", "") -- braille

@@ -149,7 +149,7 @@ body("a line without end", "job:log(('x'):rep(2 << 20))", "a line of more than 1
 body("an error without end", "error(('x'):rep(2 << 20))", "a line of more than 1048576 bytes")
 body("a row with a name without end", [[
 job:measure(job:open(p.model), { text = p.text, protocol = "nll-32", name = ("x"):rep(2 << 20) })]],
-  "a line of more than 1048576 bytes")
+  "name is a text of 2097152 bytes, expected at most 200 bytes")
 file("a description without end", HEAD .. [[
 return vise.recipe { about = ("x"):rep(2 << 20), run = function() end }]],
   "a line of more than 1048576 bytes")

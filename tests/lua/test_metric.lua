@@ -217,7 +217,7 @@ end
 function TestRefusals.test_wrong_options_are_named()
   refuses("evaluate: options are nil, expected a table", original)
   refuses("evaluate: unknown option 'agianst' (did you mean 'against'? known: against, cache, "
-    .. "data, on_progress, protocol, share, text)", original,
+    .. "data, meter, on_progress, protocol, share, text)", original,
     { text = "a", protocol = "nll-9", agianst = 1 })
   refuses("evaluate: text is absent, expected a string for protocol 'nll-9'", original,
     { protocol = "nll-9" })

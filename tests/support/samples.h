@@ -7,6 +7,7 @@
 #include "support/oracle.h"
 #include "weight/codebook.h"
 #include "weight/compose.h"
+#include "weight/integers.h"
 #include "weight/quant.h"
 #include "weight/sparse.h"
 
@@ -185,6 +186,31 @@ static inline vise_weight *codebook_of(vise_codebook_per per,
   return w;
 }
 
+/* Integers of all sizes, those of each column of another one. */
+static inline vise_weight *integers_of(int64_t m, int64_t k) {
+  void *codes, *columns, *row_steps;
+  vise_weight *w;
+  TRY_OK(vise_mem_alloc(&codes, (size_t)(m * k), &test_err));
+  TRY_OK(vise_mem_alloc(&columns, (size_t)k * sizeof(double), &test_err));
+  TRY_OK(vise_mem_alloc(&row_steps, (size_t)m, &test_err));
+  for (int64_t i = 0; i < m * k; i++) {
+    const double size = exp2((double)(i % k % 7) + 0.3 * (double)gaussian(i / k, 3));
+    const double z = rint(size * (double)gaussian(i / k, i % k));
+    ((uint8_t *)codes)[i] = (uint8_t)(VISE_INTEGERS_ZERO + fmin(fmax(z, -127.0), 127.0));
+  }
+  for (int64_t j = 0; j < k; j++) {
+    ((double *)columns)[j] = exp2(-(double)(j % 7)) * (1.0 + 0.1 * (double)gaussian(j, 5));
+  }
+  for (int64_t i = 0; i < m; i++) {
+    ((uint8_t *)row_steps)[i] = (uint8_t)(VISE_INTEGERS_ZERO + i % 5 - 2);
+  }
+  TRY_OK(vise_weight_integers(&w, m, k, codes, columns, row_steps, &test_err));
+  vise_mem_free(codes);
+  vise_mem_free(columns);
+  vise_mem_free(row_steps);
+  return w;
+}
+
 /* One weight of each kind; a new kind adds its line here. No part or attribute may be left out. */
 static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   if (strcmp(kind, "dense") == 0) {
@@ -204,6 +230,9 @@ static inline vise_weight *sample(const char *kind, int64_t m, int64_t k) {
   }
   if (strcmp(kind, "codebook") == 0) {
     return codebook_of(VISE_CODEBOOK_ROW, 3, 1, 0, VISE_DTYPE_F16, m, k);
+  }
+  if (strcmp(kind, "integers") == 0) {
+    return integers_of(m, k);
   }
   if (strcmp(kind, "input") == 0) {
     return input_of(sample("quant", m, k), VISE_INPUT_INT8, 0.0f);
@@ -236,6 +265,9 @@ static inline vise_weight *random_leaf(uint32_t *seed, int64_t m, int64_t k) {
     const vise_format *format = draw(seed, 2) == 0 ? NULL : vise_formats[draw(seed, n)];
     const int64_t index = draw(seed, 10);
     return sparse_sample(index, m, k, floats[1 + draw(seed, 3)], format);
+  }
+  if (draw(seed, 7) == 0) {
+    return integers_of(m, k);
   }
   if (draw(seed, 5) == 0) {
     const vise_codebook_per per = (vise_codebook_per)draw(seed, VISE_CODEBOOK_PERS);

@@ -73,6 +73,7 @@ m:save(path)  writes a `.vise` file
 m:parameters()  numbers in all weights and tensors, tied places once
 m:original_parameters()  those of the model it was made from: bits per weight are counted by them
 m:bytes()  packed bytes of all weights and tensors
+m:cache_bytes(tokens)  bytes of the keys and values of a sequence of so many tokens
 m:disk_bytes()  bytes of its file or files; nil if it was not saved
 m:hidden(batch, caches)  hidden states [t, d] of { ids = i32 tensor, starts = { 1, ... } }
 m:logits(hidden)  logits [n, vocabulary] of hidden states [n, d]

@@ -107,8 +107,31 @@ static size_t put_table(uint8_t *out, const uint32_t *f) {
   return (size_t)(p - out);
 }
 
-/* Can rANS take a sixty-fourth off the plane? Then its frequencies and counts are at *f, *counts. */
-static bool is_worth_it(uint32_t *f, uint32_t *counts, const uint8_t *plane, size_t n) {
+enum { EIGHTHS = 8 };
+
+/* How often each value is in a plane, and in each eighth of it. */
+typedef struct census {
+  uint32_t all[VALUES], eighths[EIGHTHS][VALUES];
+} census;
+
+static size_t eighth_of(size_t n) {
+  return (n + EIGHTHS - 1) / EIGHTHS;
+}
+
+static void take_census(census *out, const uint8_t *plane, size_t n) {
+  *out = (census){0};
+  const size_t length = eighth_of(n);
+  for (size_t i = 0, begin = 0; begin < n; i++, begin += length) {
+    vise_byte_histogram(out->eighths[i], plane + begin, n - begin < length ? n - begin : length);
+    for (int v = 0; v < VALUES; v++) {
+      out->all[v] += out->eighths[i][v];
+    }
+  }
+}
+
+/* Can rANS take a sixty-fourth off the plane? Then its frequencies and counts are at *f, *out. */
+static bool is_worth_it(uint32_t *f, census *out, const uint8_t *plane, size_t n) {
+  uint32_t *counts = out->all;
   memset(counts, 0, VALUES * sizeof *counts);
   if (n >= SAMPLED) {
     size_t seen = 0;
@@ -122,9 +145,8 @@ static bool is_worth_it(uint32_t *f, uint32_t *counts, const uint8_t *plane, siz
         return false;
       }
     }
-    memset(counts, 0, VALUES * sizeof *counts);
   }
-  vise_byte_histogram(counts, plane, n);
+  take_census(out, plane, n);
   if (count_values(counts) < 2) {
     return true;
   }
@@ -314,20 +336,29 @@ static size_t encode_stretches(uint8_t *out, size_t room, const uint8_t *plane, 
   return (size_t)(begin - out) + (size_t)(end - words);
 }
 
+/* Whether eighths with a table each take less than the whole with one: then it is worth a closer look. */
+static bool changes_along(const census *c, size_t n, uint64_t of_one) {
+  const size_t length = eighth_of(n);
+  uint64_t cost = 0;
+  for (size_t i = 0, begin = 0; begin < n; i++, begin += length) {
+    cost += cost_of(c->eighths[i], n - begin < length ? n - begin : length);
+  }
+  return cost < of_one;
+}
+
 /* With one table, or in stretches where those are expected to take a 256th less. */
-static size_t encode_coded(uint8_t *out,
-                           size_t room,
-                           const uint8_t *plane,
-                           size_t n,
-                           const uint32_t *f,
-                           const uint32_t *counts) {
+static size_t encode_coded(
+    uint8_t *out, size_t room, const uint8_t *plane, size_t n, const uint32_t *f, const census *c) {
+  const uint64_t of_one = cost_of(c->all, n);
+  if (!changes_along(c, n, of_one)) {
+    return encode_words(out, room, plane, n, f);
+  }
   stretch stretches[STRETCHES_MAX];
   const int count = find_stretches(stretches, plane, n);
   uint64_t cost = 0;
   for (int i = 0; i < count; i++) {
     cost += stretches[i].cost;
   }
-  const uint64_t of_one = cost_of(counts, n);
   if (count > 1 && cost < of_one - of_one / 256) {
     const size_t coded = encode_stretches(out, room, plane, stretches, count);
     if (coded > 0) {
@@ -338,15 +369,16 @@ static size_t encode_coded(uint8_t *out,
 }
 
 static size_t encode_plane(uint8_t *out, size_t room, const uint8_t *plane, size_t n) {
-  uint32_t f[VALUES], counts[VALUES];
+  uint32_t f[VALUES];
+  census c;
   size_t coded = 0;
-  if (is_worth_it(f, counts, plane, n)) {
-    if (counts[plane[0]] == n) {
+  if (is_worth_it(f, &c, plane, n)) {
+    if (c.all[plane[0]] == n) {
       out[0] = PLANE_ONE_VALUE;
       out[1] = plane[0];
       return 2;
     }
-    coded = encode_coded(out, room, plane, n, f, counts);
+    coded = encode_coded(out, room, plane, n, f, &c);
   }
   if (coded == 0 && room > n) {
     out[0] = PLANE_AS_IS;

@@ -59,8 +59,8 @@ return vise.recipe {
     job:log("the teacher's student is %.4f ± %.4f nats a token better than the text's",
       -gain.nll_delta, gain.nll_delta_se)
     local parameters = teacher:parameters()
-    job:log("%d of %d parameters in %d bytes: 1/%.1f of the teacher's file, 1/%.1f of its numbers in "
-      .. "f32; KL %.4f ± %.4f", small:parameters(), parameters, bytes, teacher:disk_bytes() / bytes,
+    job:log("%d of %d parameters in %d bytes: 1/%.1f of the teacher's file, 1/%.1f of its numbers "
+      .. "in f32; KL %.4f ± %.4f", small:parameters(), parameters, bytes, teacher:disk_bytes() / bytes,
       4 * parameters / bytes, row.kl, row.kl_se)
   end,
 }

@@ -60,7 +60,7 @@ return vise.recipe {
       -gain.nll_delta, gain.nll_delta_se)
     local parameters = teacher:parameters()
     job:log("%d of %d parameters in %d bytes: 1/%.1f of the teacher's file, 1/%.1f of its numbers "
-      .. "in f32; KL %.4f ± %.4f", small:parameters(), parameters, bytes, teacher:disk_bytes() / bytes,
-      4 * parameters / bytes, row.kl, row.kl_se)
+      .. "in f32; KL %.4f ± %.4f", small:parameters(), parameters, bytes,
+      teacher:disk_bytes() / bytes, 4 * parameters / bytes, row.kl, row.kl_se)
   end,
 }

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+--- tier: slow
 --- recipes/train-tales.lua on very little: job:train from a recipe to a saved model.
 local lu = require("luaunit")
 local native = require("vise.native")

@@ -155,6 +155,7 @@ end
 ---@param given table<string, any>
 ---@return table<string, any> resolved one value for each row that has one
 function M.options(who, rows, given)
+  H.check_table(who, given)
   local by_name, names = {}, {}
   for i, row in ipairs(rows) do
     by_name[row.name], names[i] = row, row.name
@@ -187,9 +188,7 @@ end
 ---@param options table<string, any>
 ---@param known string[]
 function M.names(who, options, known)
-  if type(options) ~= "table" then
-    M.fail("%s: options are %s, expected a table", who, M.quote(options))
-  end
+  H.check_table(who, options)
   local given = {}
   for key in pairs(options) do -- of a frozen table, too
     given[key] = true
@@ -324,6 +323,12 @@ function H.distance(a, b)
     before, previous, row = previous, row, before
   end
   return previous[#b]
+end
+
+function H.check_table(who, options)
+  if type(options) ~= "table" then
+    M.fail("%s: options are %s, expected a table", who, M.quote(options))
+  end
 end
 
 return M

@@ -162,6 +162,9 @@ function H.new(kind, spec, allowed)
   for key, value in check.sorted_pairs(given) do
     if allowed[key] then
       row[key] = value
+    elseif key == "default" then
+      local text = "param.%s: unknown field 'default', expected the default first: { %s, ... }"
+      error(text:format(kind, check.quote(value)), 3)
     elseif key ~= 1 and key ~= "doc" then
       local known = { "doc", table.unpack(check.sorted_keys(allowed)) }
       error(("param.%s: %s"):format(kind, check.unknown("field", key, known)), 3)

@@ -1,8 +1,27 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- Numbers, sizes, times and tables as people read them.
 
+local native = require("vise.native")
+
 local M = {}
 local H = {}
+
+--- The content of a text file, which must be UTF-8.
+---@param path string
+---@return string|nil content
+---@return string? message
+---@return string? code "io", "format"
+function M.read(path)
+  local content, message, code = native.file.read(path)
+  if content == nil then
+    return nil, message, code
+  end
+  local length, byte = utf8.len(content)
+  if length == nil then
+    return nil, ("%s: byte %d is not UTF-8, expected a text"):format(path, byte - 1), "format"
+  end
+  return content
+end
 
 --- "87.8 KiB", "512 B".
 ---@param n integer bytes

@@ -219,6 +219,8 @@ end
 function methods.error(self, original, stats)
   if original == nil then
     check.fail("error: the original is absent, expected the weight to compare with: q:error(w)")
+  elseif type(original) ~= "userdata" then
+    check.fail("error: the original is %s, expected a weight: q:error(w)", check.quote(original))
   end
   local squared, norm, code
   if native.stats.is_moments(stats) then
@@ -236,6 +238,10 @@ end
 function H.compress(verb, family, default, w, options)
   local method = require("vise.method")
   local name, stats, rest = default, nil, {}
+  if options ~= nil and type(options) ~= "table" then
+    check.fail("%s: options are %s, expected a table such as { method = '%s' }", verb,
+      check.quote(options), default)
+  end
   for key, value in check.sorted_pairs(options or {}) do
     if key == "method" then
       name = value

@@ -58,7 +58,11 @@ function TestArguments:test_slips_are_suggested()
   assert_refused({ "compress", model, "--method", "rtn", "--format", "nvpf4" }, 2,
     "(did you mean 'nvfp4'?)")
   assert_refused({ "compress", model, "--method", "rtn", "--bitz", "4" }, 2,
-    "unknown option '--bitz' (did you mean '--bits'?)")
+    "unknown option '--bitz' of method rtn (did you mean '--bits'?)")
+  assert_refused({ "compress", model, "--format", "q4_k", "--bits", "3", "--method", "rtn" }, 2,
+    "unknown option '--bits' of method rtn with format q4_k")
+  assert_refused({ "compress", model, "--method", "svd", "--bits", "3" }, 2,
+    "unknown option '--bits' of method svd")
   assert_refused({ "explain", "rtnn" }, 2, "unknown topic 'rtnn' (did you mean 'rtn'?")
   assert_refused({ "recipe", "chekc", "x.lua" }, 2,
     "unknown action 'chekc' (did you mean 'check'?)")
@@ -100,6 +104,8 @@ function TestArguments:test_what_is_wrong_is_reported_before_what_is_missing()
       .. "or .gguf file or a run directory")
   assert_refused({ "eval", subject.model, "--protocol", "nll" }, 2, "protocol 'nll': no window")
   assert_refused({ "eval", subject.model, "--protocl", "nll-64" }, 2, "unknown option '--protocl'")
+  assert_refused({ "eval", subject.model, "--protocol", "nll-64", "--text",
+    "share/models/tales/model.safetensors" }, 1, "is not UTF-8, expected a text")
   assert_refused({ "eval", subject.model }, 2, "missing option --protocol NAME")
   assert_refused({ "eval", subject.model, "--protocol", "nll-64" }, 2,
     "missing --text FILE, or --data DIR for a model of images")

@@ -144,7 +144,8 @@ function TestCompress:test_otherwise_serves_where_the_method_cannot()
   end
   local rule = { match = "mlp.*", method = "blocky" }
   lu.assertErrorMsgEquals(
-    "compress: rule 1: layers.0.mlp.down: blocks of 64 do not divide the 172 columns",
+    "compress: rule 1: layers.0.mlp.down: blocks of 64 do not divide the 172 columns "
+      .. "(the rule may say otherwise = { method = ... } for such places)",
     self.model.compress, self.model, { rule })
 
   rule.otherwise = { method = "rtn", bits = 4, group = 32 }

@@ -52,6 +52,11 @@ function TestHistogram:test_what_is_wrong_is_refused()
   lu.assertErrorMsgContains("row 0", w.histogram, w)
   lu.assertErrorMsgContains("unknown option 'bin' (did you mean 'bins'?", w.histogram, w,
     { bin = 2 })
+  lu.assertErrorMsgContains("histogram: options are 8, expected a table", w.histogram, w, 8)
+  lu.assertErrorMsgContains("quantize: options are 'rtn', expected a table such as { method =",
+    w.quantize, w, "rtn")
+  lu.assertErrorMsgContains("error: the original is 3, expected a weight: q:error(w)",
+    w.error, w, 3)
 end
 
 os.exit(lu.LuaUnit.run())

@@ -49,6 +49,8 @@ function TestParam:test_wrong_declarations_are_refused_where_they_stand()
   local cases = {
     { function() param.int({ 4, maxx = 8 }) end,
       "param.int: unknown field 'maxx' (did you mean 'max'? known: doc, max, min)" },
+    { function() param.int({ default = 3, min = 2 }) end,
+      "param.int: unknown field 'default', expected the default first: { 3, ... }" },
     { function() param.int({ 9, min = 1, max = 8 }) end,
       "param.int: the default is 9, expected an integer in [1, 8]" },
     { function() param.model(3) end,

@@ -334,6 +334,8 @@ function TestExecute:test_verbs_raise_with_the_line_of_the_recipe()
     { "job:open('/etc')", "open: expected a parameter of the type model, got '/etc'" },
     { "job:measure(3, {})", "measure: expected a model (from job:open or job:compress), got 3" },
     { "job:measure(job:open(p.model), { text = p.text })", "measure: protocol is missing" },
+    { "job:calibrate(job:open(p.model), p.text)",
+      "calibrate: options are the input 'text', expected a table" },
     { "job:measure(job:open(p.model), { text = p.text, protocol = 'nll-32', nmae = 'x' })",
       "measure: unknown option 'nmae' (did you mean 'name'?" },
     { "local m = job:open(p.model) job:save(m) job:save(m)", "save: a run has one artifact" },

@@ -57,4 +57,18 @@ function TestText:test_hostile_text_is_shown_escaped()
   lu.assertEquals(text.printable("é"), "é")
 end
 
+function TestText:test_a_file_that_is_not_utf8_is_refused_by_its_byte()
+  local path = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  file:write("h\u{e9}\x89PNG")
+  file:close()
+
+  local content, message, code = text.read(path)
+  os.remove(path)
+
+  lu.assertNil(content)
+  lu.assertEquals(message, path .. ": byte 3 is not UTF-8, expected a text")
+  lu.assertEquals(code, "format")
+end
+
 os.exit(lu.LuaUnit.run())

@@ -27,6 +27,7 @@ local H = {}
 ---@field positional? vise.Positional[]
 ---@field options vise.Flag[]
 ---@field more_options? fun(argv: string[]): vise.Flag[] options that depend on the others
+---@field lacking? fun(argv: string[]): string|nil what an unknown option is none of: "method svd"
 ---@field details? string further help
 ---@field more_help? fun(argv: string[]): string help that depends on the arguments
 ---@field run fun(args: vise.Arguments): integer|nil exit code, 0 if absent
@@ -54,7 +55,7 @@ function M.parse(command, argv)
     elseif word == "-h" or word == "--help" then
       return { help = true, options = {} }
     elseif word:match("^%-%-.") or word:match("^%-%a") then
-      i = H.option(word, argv, i, by_name, names, given)
+      i = H.option(word, argv, i, by_name, names, given, command)
     else
       args[#args + 1] = word
     end
@@ -140,13 +141,15 @@ function M.usage(command)
   return "Usage: " .. table.concat(command.usage, "\n       ")
 end
 
-function H.option(word, argv, i, by_name, names, given)
+function H.option(word, argv, i, by_name, names, given, command)
   local name, value = word:match("^%-%-([^=]+)=(.*)$")
   name = name or word:match("^%-%-(.+)$")
   local row = name and by_name[name]
   if row == nil then
     local hint = check.suggest("--" .. (name or word:sub(2)), names)
-    exit.usage("unknown option '%s'%s", (word:gsub("=.*", "")), hint and " (" .. hint .. ")" or "")
+    local lacking = command.lacking and command.lacking(argv)
+    exit.usage("unknown option '%s'%s%s", (word:gsub("=.*", "")),
+      lacking and " of " .. lacking or "", hint and " (" .. hint .. ")" or "")
   elseif given[name] ~= nil then
     exit.usage("option --%s is given twice", name)
   end

@@ -226,7 +226,9 @@ function H.choose(who, place, step, otherwise)
   if ok then
     return step
   elseif otherwise == nil then
-    check.fail("%s: %s: %s", who, place.name, check.strip_position(message))
+    local is_shape = tostring(message):find("do not divide", 1, true)
+    check.fail("%s: %s: %s%s", who, place.name, check.strip_position(message),
+      is_shape and " (the rule may say otherwise = { method = ... } for such places)" or "")
   end
   H.named(("%s: otherwise: %s"):format(who, place.name), H.check_place, place, otherwise)
   return otherwise, check.strip_position(message)

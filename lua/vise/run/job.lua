@@ -490,6 +490,9 @@ H.calibrate_names = { "data", "images", "protocol", "sequential", "split", "text
 --- The options that are plain values: without texts and models. Raises for names that are not
 --- known.
 function H.plain(who, opts, names)
+  if opts ~= nil and H.made[opts] then
+    check.fail("%s: options are the %s, expected a table", who, tostring(opts))
+  end
   check.names(who, opts, names)
   local plain = {}
   for key, value in pairs(opts) do
@@ -599,6 +602,8 @@ function H:_model_handle(m)
   return handle
 end
 
+H.made = setmetatable({}, { __mode = "k" }) -- the handles of inputs, which look like empty tables
+
 function H:_input(name, input)
   local handle = setmetatable({}, {
     __metatable = false,
@@ -607,7 +612,7 @@ function H:_input(name, input)
       return ("input '%s'"):format(name)
     end,
   })
-  self._inputs[handle] = input
+  self._inputs[handle], H.made[handle] = input, true
   return handle
 end
 
@@ -628,7 +633,7 @@ end
 
 function H:_text(handle, who)
   local path = self:_find(handle, "text", who .. ": text").path
-  self._texts[path] = self._texts[path] or assert(native.file.read(path))
+  self._texts[path] = self._texts[path] or assert(require("vise.text").read(path))
   return self._texts[path]
 end
 

@@ -95,6 +95,12 @@ function H.more_options(argv)
   return {}
 end
 
+--- The method, and format, that the command line names: what an unknown option is not one of.
+function H.lacking(argv)
+  local name, format = args.peek(argv, "method"), args.peek(argv, "format")
+  return name and ("method %s%s"):format(name, format and " with format " .. format or "")
+end
+
 --- It is written into a recipe between quotes.
 function H.check_pattern(pattern)
   if not pattern:match("^[%w_.*?]+$") then
@@ -155,6 +161,7 @@ return {
   positional = { options.model },
   options = flags,
   more_options = H.more_options,
+  lacking = H.lacking,
   details = [[
 With --method, --help shows the options of that method too, and with --format those of the format.
 The run records the recipe it stands for, so it can be repeated and extended.

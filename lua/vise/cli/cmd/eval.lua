@@ -4,11 +4,11 @@
 local exit = require("vise.cli.exit")
 local measured = require("vise.cli.measured")
 local metric = require("vise.metric")
-local native = require("vise.native")
 local options = require("vise.cli.options")
 local progress = require("vise.cli.progress")
 local runtime = require("vise.model.runtime")
 local term = require("vise.cli.term")
+local text_file = require("vise.text")
 
 local H = {}
 
@@ -18,7 +18,7 @@ function H.run(args)
     exit.usage(given.text and "--text and --data, expected one of them"
       or "missing --text FILE, or --data DIR for a model of images")
   end
-  local text = given.text and exit.check(native.file.read(given.text))
+  local text = given.text and exit.check(text_file.read(given.text))
   local m = runtime.apply(options.open_model(args[1]), {
     kv = given.kv, kv_recent = given["kv-recent"], activations = given.activations,
   })

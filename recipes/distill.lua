@@ -42,7 +42,7 @@ return vise.recipe {
         { name = name, against = against, text = p.text, protocol = p.protocol })
     end
 
-    measure(teacher, "teacher")
+    local taught_by = measure(teacher, "teacher")
     measure(begin, "student, not trained", teacher)
     local untaught = student("taught by the text")
     measure(untaught, "taught by the text", teacher)
@@ -61,6 +61,6 @@ return vise.recipe {
     local parameters = teacher:parameters()
     job:log("%d of %d parameters in %d bytes: 1/%.1f of the teacher's file, 1/%.1f of its numbers "
       .. "in f32; KL %.4f ± %.4f", small:parameters(), parameters, bytes,
-      teacher:disk_bytes() / bytes, 4 * parameters / bytes, row.kl, row.kl_se)
+      taught_by.bytes / bytes, 4 * parameters / bytes, row.kl, row.kl_se)
   end,
 }

@@ -48,6 +48,11 @@ function TestArguments:test_slips_are_suggested()
     "unknown option '--jsno' (did you mean '--json'?)")
   assert_refused({ "run", "recipes/frist.lua" }, 1,
     "recipes/frist.lua: no such recipe (did you mean 'first.lua'?)")
+  assert_refused({ "sweep", "recipes/frist.lua" }, 1,
+    "recipes/frist.lua: no such recipe (did you mean 'first.lua'?)")
+  local _, code, errors = program.run({ "help", "quantize" })
+  lu.assertEquals(code, 2)
+  lu.assertNil(errors:find("corpus, corpus", 1, true))
   assert_refused({ "run", "recipes/first.lua", "bitz=4" }, 2,
     "recipes/first.lua: unknown parameter 'bitz' (did you mean 'bits'? "
       .. "known: bits, group, model, protocol, text)")

@@ -188,6 +188,7 @@ function TestReport:test_plots_are_drawn()
 
   lu.assertStrContains(read("r.svg"), "<svg")
   lu.assertStrContains(read("r.svg"), "kl")
+  lu.assertStrContains(read("r.svg"), "bytes, MiB")
   lu.assertEquals(read("r.png"):sub(1, 8), "\137PNG\r\n\26\n")
   local argv = { "report", "a", "--out", "x.svg", "--objective", "top1" }
   local _, code, errors = program.run(argv, env())

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --- What `vise run` and `vise compress` share: run a request, show its progress, print its result.
 
+local check = require("vise.check")
 local claims = require("vise.run.claims")
 local exit = require("vise.cli.exit")
 local limits = require("vise.cli.limits")
@@ -54,6 +55,15 @@ function M.check(value, message, code)
     exit.argument(message)
   end
   return (exit.check(value, message, code))
+end
+
+--- Raises vise.Exit where no file has the path of a recipe.
+---@param path string
+function M.check_there(path)
+  if native.file.stat(path) == nil then
+    local hint = H.suggest(path)
+    exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
+  end
 end
 
 --- Run a request to its end and print what came of it. Raises vise.Exit.
@@ -113,6 +123,13 @@ function M.execute(request, given)
     H.note(result.directory)
   end
   return result
+end
+
+--- A recipe of that folder with nearly that name.
+function H.suggest(path)
+  local folder, name = path:match("^(.*/)([^/]+)$")
+  local names = native.file.list(folder or ".")
+  return names and check.suggest(name or path, names)
 end
 
 --- Tell the index where the run is. Without it the run is as good.

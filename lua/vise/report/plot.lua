@@ -42,8 +42,9 @@ function H.points(report)
   local points = {}
   for _, entry in ipairs(report.entries) do
     if entry.group then
-      local x = x_name and entry.numbers[x_name] or entry.id
-      points[#points + 1] = { x = x, y = entry.numbers[y_name], group = entry.group,
+      local x = x_name and entry.numbers[x_name] / H.unit(x_name) or entry.id
+      local y = entry.numbers[y_name] / H.unit(y_name)
+      points[#points + 1] = { x = x, y = y, group = entry.group,
         is_best = entry.is_best, id = entry.id }
     end
   end
@@ -53,6 +54,15 @@ function H.points(report)
   return points
 end
 
+--- What a number is divided by: bytes are drawn in MiB.
+function H.unit(name)
+  return name:match("bytes$") and 2 ^ 20 or 1
+end
+
+function H.label(name)
+  return name .. (name:match("bytes$") and ", MiB" or "")
+end
+
 function H.script(report, points, path, format)
   local terminal = format == "svg" and "svg size 900,600 dynamic enhanced background rgb 'white'"
     or "pngcairo size 900,600 background rgb 'white'"
@@ -60,8 +70,8 @@ function H.script(report, points, path, format)
     "set terminal " .. terminal,
     "set output " .. H.quote(path),
     "set title " .. H.quote(report.title) .. " noenhanced",
-    "set ylabel " .. H.quote(report.objectives[1]) .. " noenhanced",
-    "set xlabel " .. H.quote(report.objectives[2] or "run") .. " noenhanced",
+    "set ylabel " .. H.quote(H.label(report.objectives[1])) .. " noenhanced",
+    "set xlabel " .. H.quote(H.label(report.objectives[2] or "run")) .. " noenhanced",
     "set grid lc rgb '#dddddd'",
     "set key top right",
     "set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05",
@@ -71,7 +81,8 @@ function H.script(report, points, path, format)
     least, greatest = math.min(least, point.y), math.max(greatest, point.y)
   end
   if least > 0 and greatest > 30 * least then
-    lines[#lines + 1] = "set logscale y"
+    lines[#lines + 1] = "set logscale y" -- which alone would reach to whole powers of ten
+    lines[#lines + 1] = ("set yrange [%.17g:%.17g]"):format(least / 1.3, greatest * 1.3)
   end
   local plots = {}
   for g, group in ipairs(report.groups) do

@@ -19,7 +19,10 @@ function H.run(parsed)
   end
   local is_command, guide = H.has(cli.names(), name), H.has(H.guides(), name)
   if not is_command and not guide then
-    local known = table.move(H.guides(), 1, #H.guides(), #cli.names() + 1, cli.names())
+    local known = cli.names()
+    for _, one in ipairs(H.guides()) do
+      known[#known + 1] = not H.has(known, one) and one or nil
+    end
     exit.argument(check.unknown("command or guide", name, known))
   end
   if is_command then

@@ -2,19 +2,17 @@
 --- vise run: execute a recipe and record it.
 
 local bundle = require("vise.run.bundle")
-local check = require("vise.check")
 local described = require("vise.cli.described")
 local exit = require("vise.cli.exit")
 local job = require("vise.cli.job")
 local limits = require("vise.cli.limits")
-local native = require("vise.native")
 local run = require("vise.run")
 local text = require("vise.text")
 
 local H = {}
 
 function H.run(args)
-  H.check_there(args[1])
+  job.check_there(args[1])
   local given = job.parameters(args)
   local request
   if bundle.is(args[1]) then
@@ -32,7 +30,7 @@ function H.more_help(argv)
   if argv[1] == nil or argv[1]:match("^%-") then
     return ""
   end
-  H.check_there(argv[1])
+  job.check_there(argv[1])
   local recipe = exit.check(run.read(argv[1]))
   if bundle.is(argv[1]) then
     recipe = exit.check(bundle.of(argv[1])).recipe
@@ -41,21 +39,6 @@ function H.more_help(argv)
   local description = exit.check(run.describe(recipe))
   local about = text.printable(description.about)
   return ("\n%s: %s\n%s"):format(recipe.path, about, described.table(description.params))
-end
-
---- Raises vise.Exit where no file has that path.
-function H.check_there(path)
-  if native.file.stat(path) == nil then
-    local hint = H.suggest(path)
-    exit.failure(("%s: no such recipe%s"):format(path, hint and " (" .. hint .. ")" or ""))
-  end
-end
-
---- A recipe of that folder with nearly that name.
-function H.suggest(path)
-  local folder, name = path:match("^(.*/)([^/]+)$")
-  local names = native.file.list(folder or ".")
-  return names and check.suggest(name or path, names)
 end
 
 H.options = {

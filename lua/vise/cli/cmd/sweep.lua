@@ -5,6 +5,7 @@ local display_of = require("vise.cli.sweep_display")
 local drive = require("vise.sweep.drive")
 local exit = require("vise.cli.exit")
 local front = require("vise.sweep.front")
+local job = require("vise.cli.job")
 local native = require("vise.native")
 local options = require("vise.cli.options")
 local run = require("vise.run")
@@ -20,6 +21,7 @@ H.engines = { "local", "slurm" }
 function H.run(args)
   local given = args.options
   local objectives = front.parse(given.objective)
+  job.check_there(args[1])
   local request = {
     recipe = exit.check(run.read(args[1])),
     words = H.words(args),

@@ -204,6 +204,8 @@ function TestRuns:test_diff_has_parameters_numbers_and_tensors()
     { VISE_TEST_FOLDER = folder }).numbers) do -- on another text: sizes alone compare
     lu.assertEquals(number.change ~= nil, number.name == "bytes", number.name)
   end
+  lu.assertStrContains(vise("runs", "diff", "a", "d"), "no change is given for what the runs")
+  lu.assertNotStrContains(output, "no change is given")
 end
 
 TestRecorded = {}

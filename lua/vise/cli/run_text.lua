@@ -95,13 +95,18 @@ function M.difference(difference)
   local sides = { { title = a, align = "left" }, { title = b, align = "left" } }
   write("parameter", pairs_of(difference.parameters), { sides[1], sides[2] })
   write("also", pairs_of(difference.facts), { sides[1], sides[2] })
-  local numbers = {}
+  local numbers, is_apart = {}, false
   for i, number in ipairs(difference.numbers) do
     local change = number.change
+    is_apart = is_apart or not change and number.values[1] ~= nil and number.values[2] ~= nil
     numbers[i] = { number.name, M.cell(number, number.values[1]), M.cell(number, number.values[2]),
       change and (change > 0 and "+" or "") .. H.plain(change) or "-" }
   end
   write("number", numbers, { a, b, "change" })
+  if is_apart then
+    term.write("no change is given for what the runs measured on other data or by another protocol"
+      .. "\n\n")
+  end
   write("tensor", H.tensor_rows(difference.tensors), { "bytes", "", "change", "error", "",
     { title = "format", align = "left" } })
   local same = difference.same_tensors

@@ -296,14 +296,15 @@ function H.fill(path, run, request)
   end
   job.long_seconds = request.rehearse and rehearsal.LONG or nil
   local is_long
-  ok, message, code, is_long = H.play(job, run, request)
+  local said = {}
+  ok, message, code, is_long = H.play(job, run, request, said)
   if is_long then
     ok, message, code = H.rehearse(path, run, request)
     if not ok then
       return message, code
     end
     job.long_seconds = nil
-    ok, message, code = H.play(job, run, request)
+    ok, message, code = H.play(job, run, request, said)
   end
   if ok and request.is_untrusted then -- its own, and gone with it
     ok, message, code = native.file.remove_tree(job.cache)
@@ -331,13 +332,20 @@ function H.rehearse(path, run, request)
 end
 
 --- Let a child run the recipe: what host.run gives, and whether it ended because it would be long.
-function H.play(job, run, request)
-  local is_long = false
+--- `said`: the lines logged so far, filled here; a second play does not say them again.
+function H.play(job, run, request, said)
+  local is_long, n_logged = false, 0
   local ok, message, code = host.run(job, {
     on_event = function(event)
       is_long = event.event == "long"
       local problem = run:take(event)
-      if problem == nil and request.on_event then
+      local is_said = false
+      if event.event == "log" then
+        n_logged = n_logged + 1
+        is_said = said[n_logged] == event.text
+        said[n_logged] = event.text
+      end
+      if problem == nil and request.on_event and not is_said then
         request.on_event(event)
       end
       return problem

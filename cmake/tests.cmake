@@ -5,6 +5,11 @@ if(EXISTS ${CMAKE_BINARY_DIR}/venv/bin/python)
   list(APPEND vise_test_env VISE_PYTHON=${CMAKE_BINARY_DIR}/venv/bin/python)
 endif()
 
+set(vise_test_timeout 300)
+if(VISE_SANITIZE)
+  set(vise_test_timeout 900)
+endif()
+
 function(vise_add_test name file)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   file(STRINGS ${file} is_slow LIMIT_COUNT 1 REGEX "tier: slow")
@@ -12,7 +17,7 @@ function(vise_add_test name file)
   if(is_slow)
     set(label slow)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300 ENVIRONMENT "${vise_test_env}")
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${vise_test_timeout} ENVIRONMENT "${vise_test_env}")
 endfunction()
 
 # Every tests/c/**/test_*.c and tests/kernels/check_*.c is a program and a test of its own; the checks

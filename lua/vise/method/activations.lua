@@ -28,9 +28,6 @@ function H.run(model, resolved, extra)
       local inner <close> = w
       return weight.input(inner, { format = resolved.format })
     end,
-    tensor = function(name)
-      return model:tensor(name)
-    end,
     key = key and function(name)
       return cache.key({ key, name })
     end,

@@ -24,12 +24,6 @@ function H.run(model, resolved, extra)
       vise_kv_format = resolved.format,
       vise_kv_recent = resolved.recent,
     }),
-    weight = function(place)
-      return model:_own(place)
-    end,
-    tensor = function(name)
-      return model:tensor(name)
-    end,
     key = key and function(name)
       return cache.key({ key, name })
     end,

@@ -12,7 +12,6 @@
 -- readers of relative losses (Optimal Brain Surgeon on groups of columns) says, a quarter at a
 -- time, so that of two channels that say the same one stays. Statistics are of the whole model.
 
-local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local reshape = require("vise.model.reshape")
@@ -81,7 +80,7 @@ function H.read(model, streams, plan)
   local by_site, wanted = {}, {}
   for _, stream in ipairs(streams) do
     for _, reader in ipairs(stream.readers) do
-      local tensor <close> = H.tensor(model, reader.place):convert("f64")
+      local tensor <close> = reshape.floats(model, reader.place):convert("f64")
       reader.m = tensor:shape()[1]
       reader.w = H.by_channel(tensor:table(), reader.m, stream.size, reader.taps)
       by_site[reader.place .. ".in"] = { reader = reader, size = stream.size }
@@ -101,17 +100,6 @@ function H.read(model, streams, plan)
       reader.c = H.covariance(second:table(), mean:table(), order)
     end)
   end
-end
-
---- The floats of a weight, which must be as they were trained.
-function H.tensor(model, place)
-  local weight = must(model:weight(place))
-  local tensor = weight:tensor()
-  if tensor == nil then
-    check.fail("%s is %s, expected floats (what makes a model narrower goes before other methods)",
-      place, weight:describe())
-  end
-  return tensor
 end
 
 --- Columns of pixel after pixel as channel after channel.
@@ -293,7 +281,7 @@ end
 
 --- The weight of a place: refitted columns, and the rows that stay.
 function H.weight(model, place, read, written)
-  local old = H.tensor(model, place)
+  local old = reshape.floats(model, place)
   local m, tensor = old:shape()[1], old
   if read and read.reader.v then
     local reader, values = read.reader, {}

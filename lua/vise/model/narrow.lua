@@ -7,7 +7,6 @@
 
 local cache = require("vise.cache")
 local calibration = require("vise.calibration")
-local check = require("vise.check")
 local native = require("vise.native")
 local refusal = require("vise.model.refusal")
 local reshape = require("vise.model.reshape")
@@ -173,7 +172,7 @@ function H.walk(model, layers, extra, on_layer)
   for _ = 1, #model:blocks() - 1 do
     steps:pass(wanted, function(site, moments)
       local layer = layers[at_site[site.name]]
-      local tensor = H.dense(model, layer.reader)
+      local tensor = reshape.floats(model, layer.reader)
       local w <close> = tensor:convert("f32")
       local h <close> = moments:second()
       on_layer(at_site[site.name], w, h, tensor:dtype())
@@ -181,18 +180,6 @@ function H.walk(model, layers, extra, on_layer)
     end)
   end
   steps:close()
-end
-
---- The tensor of a weight, which must be as it was trained: rows of other kinds cannot be taken out
---- without decoding them.
-function H.dense(model, place)
-  local weight = must(model:weight(place))
-  local tensor = weight:tensor()
-  if tensor == nil then
-    check.fail("%s is %s, expected floats (what makes a model narrower goes before other methods)",
-      place, weight:describe())
-  end
-  return tensor
 end
 
 --- What the new model follows from; nil where the parts of this one have no keys.
@@ -232,7 +219,7 @@ function H.weight(model, place, layer)
     local rows <close> = H.rows(turned, layer, place)
     return native.weight.dense(rows:transpose():convert(rows:dtype()))
   end
-  return native.weight.dense(H.rows(H.dense(model, place), layer, place))
+  return native.weight.dense(H.rows(reshape.floats(model, place), layer, place))
 end
 
 function H.tensor(model, name, layer)

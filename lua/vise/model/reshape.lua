@@ -2,14 +2,16 @@
 --- A model made of parts of another, with a config of its own: fewer neurons, heads or layers.
 
 local check = require("vise.check")
+local refusal = require("vise.model.refusal")
 
 local M = {}
 local H = {}
 
 ---@class vise.Reshaped
 ---@field config table
----@field weight fun(place: string): vise.Weight|nil, string?, string? which the caller closes
----@field tensor fun(name: string): vise.Tensor|nil, string?, string?
+---@field weight? fun(place: string): vise.Weight|nil, string?, string? which the caller closes;
+--- those of the model if absent
+---@field tensor? fun(name: string): vise.Tensor|nil, string?, string? as `weight`
 ---@field key? fun(name: string): string what a part is known by in a cache
 
 --- The new model. Its files are those of `model`, of which it has the tokenizer.
@@ -23,8 +25,12 @@ function M.run(model, parts)
     config = parts.config,
     config_path = model.name,
     bind = function() end,
-    weight = parts.weight,
-    tensor = parts.tensor,
+    weight = parts.weight or function(place)
+      return model:_own(place)
+    end,
+    tensor = parts.tensor or function(name)
+      return model:tensor(name)
+    end,
     tokenizer = model._tokenizer,
     tokenizer_file = model._tokenizer_file,
   })
@@ -32,6 +38,21 @@ function M.run(model, parts)
   reshaped.fallbacks = model.fallbacks
   reshaped.notes = table.move(model.notes, 1, #model.notes, 1, {})
   return reshaped
+end
+
+--- The floats of a weight, which must be as they were trained: rows of other kinds cannot be taken
+--- out without decoding them.
+---@param model vise.Model
+---@param place string
+---@return vise.Tensor
+function M.floats(model, place)
+  local weight = refusal.must(model:weight(place))
+  local tensor = weight:tensor()
+  if tensor == nil then
+    check.fail("%s is %s, expected floats (what makes a model narrower goes before other methods)",
+      place, weight:describe())
+  end
+  return tensor
 end
 
 --- A copy of a model's config with other values; lists, but for those of json.array, are written as
